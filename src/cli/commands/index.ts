@@ -1,0 +1,121 @@
+/** The command tree. Names and one-liners only: definitions are loaded when their name is typed. */
+import type { CommandGroup } from "../command.ts";
+
+const MIGRATE: CommandGroup = {
+  meta: { name: "migrate", description: "Bring a database's schema to a version, and back" },
+  fallback: "up",
+  commands: {
+    up: {
+      description: "apply pending migrations (the default)",
+      load: () => (require("./migrate/up.ts") as typeof import("./migrate/up.ts")).up,
+    },
+    status: {
+      description: "show what is applied and what is pending",
+      load: () => (require("./migrate/status.ts") as typeof import("./migrate/status.ts")).status,
+    },
+    plan: {
+      description: "print the SQL that `up` would run",
+      load: () => (require("./migrate/plan.ts") as typeof import("./migrate/plan.ts")).plan,
+    },
+    rollback: {
+      description: "go back one version, or to the one named",
+      load: () =>
+        (require("./migrate/rollback.ts") as typeof import("./migrate/rollback.ts")).rollback,
+    },
+    redo: {
+      description: "roll the newest version back and apply it again",
+      load: () => (require("./migrate/redo.ts") as typeof import("./migrate/redo.ts")).redo,
+    },
+    validate: {
+      description: "prove the database sound",
+      load: () =>
+        (require("./migrate/validate.ts") as typeof import("./migrate/validate.ts")).validate,
+    },
+    create: {
+      description: "write an empty migration with the next version",
+      load: () => (require("./migrate/create.ts") as typeof import("./migrate/create.ts")).create,
+    },
+    bundle: {
+      description: "write a directory's migrations as one module",
+      load: () => (require("./migrate/bundle.ts") as typeof import("./migrate/bundle.ts")).bundle,
+    },
+  },
+};
+
+export const ROOT: CommandGroup = {
+  meta: {
+    name: "usagedb",
+    description: "A local usage database for AI coding agents and market-data caches",
+  },
+  fallback: "overview",
+  commands: {
+    overview: {
+      description: "bring the database up to date, sync, print the last seven days (the default)",
+      load: () => (require("./overview.ts") as typeof import("./overview.ts")).overview,
+    },
+    sync: {
+      description: "read new lines of agent transcripts",
+      load: () => (require("./sync.ts") as typeof import("./sync.ts")).sync,
+    },
+    report: {
+      description: "print usage by day",
+      load: () => REPORT,
+    },
+    config: { description: "show and change the settings", load: () => CONFIG },
+    snapshots: { description: "list and add usage snapshots", load: () => SNAPSHOTS },
+    prune: {
+      description: "delete old snapshots",
+      load: () => (require("./prune.ts") as typeof import("./prune.ts")).prune,
+    },
+    migrate: { description: MIGRATE.meta.description, load: () => MIGRATE },
+    version: {
+      description: "print the version",
+      load: () => (require("./version.ts") as typeof import("./version.ts")).version,
+    },
+  },
+};
+
+const REPORT: CommandGroup = {
+  meta: { name: "report", description: "Print usage" },
+  fallback: "daily",
+  commands: {
+    daily: {
+      description: "tokens by day (the default)",
+      load: () => (require("./report-daily.ts") as typeof import("./report-daily.ts")).reportDaily,
+    },
+  },
+};
+
+const CONFIG: CommandGroup = {
+  meta: { name: "config", description: "Show and change the settings" },
+  fallback: "get",
+  commands: {
+    get: {
+      description: "print the settings, or one of them",
+      load: () => (require("./config.ts") as typeof import("./config.ts")).configGet,
+    },
+    set: {
+      description: "change one setting",
+      load: () => (require("./config.ts") as typeof import("./config.ts")).configSet,
+    },
+    reset: {
+      description: "go back to the defaults",
+      load: () => (require("./config.ts") as typeof import("./config.ts")).configReset,
+    },
+  },
+};
+
+const SNAPSHOTS: CommandGroup = {
+  meta: { name: "snapshots", description: "List and add usage snapshots" },
+  fallback: "list",
+  commands: {
+    list: {
+      description: "print the newest snapshots",
+      load: () => (require("./snapshots.ts") as typeof import("./snapshots.ts")).snapshotsList,
+    },
+    add: {
+      description: "store one snapshot",
+      load: () => (require("./snapshots.ts") as typeof import("./snapshots.ts")).snapshotsAdd,
+    },
+  },
+};

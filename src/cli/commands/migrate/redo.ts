@@ -1,0 +1,31 @@
+import { type Command, GLOBAL_ARGS } from "../../command.ts";
+import { DIR_ARG } from "../../migration-source.ts";
+import { openTarget } from "../../migration-target.ts";
+import { renderStep } from "../../render-migrations.ts";
+
+export const redo: Command = {
+  meta: {
+    name: "redo",
+    description: "Roll the newest version back and apply it again from its file",
+  },
+  args: { ...DIR_ARG, ...GLOBAL_ARGS },
+  examples: [
+    ["usagedb migrate redo --dir db/migrations --db dev.db", "after changing the newest migration"],
+  ],
+  run: async (context) => {
+    const { output } = context;
+    using database = await openTarget(context, "existing");
+    const migrator = await database.migrator((event) => {
+      if (event.type === "applied" && !output.isJson)
+        output.note(renderStep(event.step, event.executionTimeMs));
+    });
+    const report = migrator.redo();
+    output.text(
+      report.steps.length === 0
+        ? "Nothing to do: nothing is applied."
+        : `Version ${report.toVersion} was rolled back and applied again.`,
+    );
+    output.json(report);
+    return 0;
+  },
+};

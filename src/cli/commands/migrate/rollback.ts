@@ -1,0 +1,62 @@
+import { type Command, GLOBAL_ARGS } from "../../command.ts";
+import { DIR_ARG } from "../../migration-source.ts";
+import { openTarget, versionArg } from "../../migration-target.ts";
+import { renderPlan, renderStep } from "../../render-migrations.ts";
+
+export const rollback: Command = {
+  meta: {
+    name: "rollback",
+    description: "Undo applied migrations with the down SQL that the ledger keeps",
+  },
+  args: {
+    version: {
+      type: "positional",
+      required: false,
+      description: "the version to go back to, 0 for all (default: one back)",
+    },
+    "dry-run": { type: "boolean", description: "print the SQL instead of running it" },
+    "use-files": { type: "boolean", description: "run the files' down sections, not the ledger's" },
+    ...DIR_ARG,
+    ...GLOBAL_ARGS,
+  },
+  examples: [
+    ["usagedb migrate rollback", "one version back"],
+    ["usagedb migrate rollback 2", "until version 2 is the newest"],
+    ["usagedb migrate rollback 0 --dry-run", "see what undoing everything would run"],
+  ],
+  run: async (context) => {
+    const { output, args } = context;
+    const target = versionArg(args, "version");
+    const options = {
+      ...(target === undefined ? {} : { target }),
+      useFiles: args["use-files"] === true,
+    };
+    const isDryRun = args["dry-run"] === true;
+    using database = await openTarget(context, isDryRun ? "read" : "existing");
+    const migrator = await database.migrator((event) => {
+      if (event.type === "applied" && !output.isJson)
+        output.note(renderStep(event.step, event.executionTimeMs));
+    });
+    if (isDryRun) {
+      const steps = migrator.planRollback(options);
+      output.text(steps.length === 0 ? "-- nothing to roll back" : renderPlan(steps));
+      output.json(
+        steps.map(({ direction, version, name, body }) => ({
+          direction,
+          version,
+          name,
+          sql: body.kind === "sql" ? body.sql : null,
+        })),
+      );
+      return 0;
+    }
+    const report = migrator.rollback(options);
+    output.text(
+      report.steps.length === 0
+        ? `Nothing to do: the database is at version ${report.toVersion}.`
+        : `Rolled back ${report.steps.length} migration(s): version ${report.fromVersion} -> ${report.toVersion}.`,
+    );
+    output.json(report);
+    return 0;
+  },
+};

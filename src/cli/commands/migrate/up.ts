@@ -1,0 +1,44 @@
+import { peekLedgerHead } from "../../../engine/sqlite/peek.ts";
+import { isUpToDate } from "../../../engine/up-to-date.ts";
+import { type Command, GLOBAL_ARGS } from "../../command.ts";
+import { DIR_ARG, migrationSource } from "../../migration-source.ts";
+import { databasePath } from "../../paths.ts";
+
+const PEEK_TIMEOUT_MS = 5000;
+
+export const up: Command = {
+  meta: {
+    name: "up",
+    description: "Apply pending migrations, each in a transaction with its ledger row",
+  },
+  args: {
+    to: { type: "string", valueHint: "VERSION", description: "stop after this version" },
+    "dry-run": { type: "boolean", description: "print the SQL instead of running it" },
+    "allow-out-of-order": {
+      type: "boolean",
+      description: "also apply versions older than the newest applied one",
+    },
+    ...DIR_ARG,
+    ...GLOBAL_ARGS,
+  },
+  examples: [
+    ["usagedb migrate", "apply everything"],
+    ["usagedb migrate up --to 3", "stop at version 3"],
+    ["usagedb migrate up --dry-run", "see the SQL first"],
+    ["usagedb migrate up --dir db/migrations --db app.db", "any directory, any SQLite file"],
+  ],
+  /** The everyday case, nothing to do, is answered without loading planner, parser or driver. */
+  run: async (context) => {
+    const { args, env, output } = context;
+    if (args["dry-run"] === true) return (await import("./plan.ts")).plan.run(context);
+    if (args["to"] === undefined) {
+      const head = peekLedgerHead(databasePath(args["db"], env), PEEK_TIMEOUT_MS);
+      if (head !== null && isUpToDate(head, migrationSource(args))) {
+        output.text(`Nothing to do: version ${head.version} is the newest.`);
+        output.json({ fromVersion: head.version, toVersion: head.version, steps: [] });
+        return 0;
+      }
+    }
+    return (await import("./apply.ts")).applyPending(context);
+  },
+};

@@ -1,0 +1,30 @@
+/** Where things are on this machine, from the environment that only the command line may read. */
+import { InputError } from "../errors.ts";
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** `--db`, else `$USAGEDB_PATH`, else the user's data folder. */
+export function databasePath(flag: string | boolean | undefined, env: Env): string {
+  if (typeof flag === "string") return flag;
+  const fromEnv = env["USAGEDB_PATH"];
+  if (fromEnv !== undefined && fromEnv !== "") return fromEnv;
+  const data =
+    env["XDG_DATA_HOME"] !== undefined && env["XDG_DATA_HOME"] !== ""
+      ? env["XDG_DATA_HOME"]
+      : `${homeOf(env)}/.local/share`;
+  return `${data}/usagedb/usage.db`;
+}
+
+/** @throws {InputError} VALUE_INVALID when the environment names no home. */
+export function homeOf(env: Env): string {
+  const home = env["HOME"] ?? env["USERPROFILE"];
+  if (home !== undefined && home !== "") return home;
+  throw new InputError(
+    "VALUE_INVALID",
+    "Cannot find the user's home: HOME is not set, expected a folder",
+    {
+      details: { field: "HOME" },
+      hint: "Set HOME, or name the file with --db.",
+    },
+  );
+}

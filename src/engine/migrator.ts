@@ -1,0 +1,285 @@
+/** Brings a database to a version: compares, plans, applies step by step, and survives others doing the same. */
+import { UsageDbError } from "../errors.ts";
+import type { AppliedMigration, Migration } from "../migration/migration.ts";
+import {
+  compareWithLedger,
+  headOf,
+  type MigrationStanding,
+  planDown,
+  type PlanDownOptions,
+  planUp,
+  type PlanUpOptions,
+  type Step,
+  stepUp,
+} from "../migration/plan.ts";
+import { NO_VERSION, type Version } from "../migration/version.ts";
+import type { MigrationDriver } from "./driver.ts";
+import type { MigrationSource } from "./source.ts";
+import { runAsync, runSync, settle, type Task } from "./task.ts";
+import { TOOL_VERSION } from "./tool-version.ts";
+import { isUpToDate, ledgerStamp } from "./up-to-date.ts";
+
+export type MigrationEvent =
+  | { readonly type: "planned"; readonly steps: readonly Step[] }
+  | { readonly type: "started"; readonly step: Step }
+  | { readonly type: "applied"; readonly step: Step; readonly executionTimeMs: number }
+  | { readonly type: "failed"; readonly step: Step; readonly error: unknown }
+  /** Another process changed the ledger first; the plan is made anew. */
+  | { readonly type: "replanned" };
+
+export interface MigratorOptions {
+  readonly driver: MigrationDriver;
+  readonly source: MigrationSource;
+  /** Epoch milliseconds; the system clock when left out. */
+  readonly now?: () => number;
+  readonly onEvent?: (event: MigrationEvent) => void;
+}
+
+/** What a run did. */
+export interface MigrationReport {
+  /** The version before and after, as this process saw it. */
+  readonly fromVersion: Version;
+  readonly toVersion: Version;
+  readonly steps: readonly {
+    readonly direction: "up" | "down";
+    readonly version: Version;
+    readonly name: string;
+    readonly executionTimeMs: number;
+  }[];
+}
+
+export interface MigrationStatus {
+  readonly currentVersion: Version;
+  readonly latestVersion: Version;
+  readonly pendingCount: number;
+  readonly appliedMigrations: readonly AppliedMigration[];
+  readonly pendingMigrations: readonly {
+    readonly version: Version;
+    readonly name: string;
+    readonly file: string;
+  }[];
+  /** Every version of files and ledger, ascending. */
+  readonly standings: readonly MigrationStanding[];
+}
+
+export interface Migrator {
+  /** Applies what is pending; returns at once after one read when nothing is. */
+  up(options?: PlanUpOptions): MigrationReport;
+  /** Undoes versions above the target; one when left out. */
+  rollback(options?: PlanDownOptions): MigrationReport;
+  /** Undoes the newest version and applies it again from its file. */
+  redo(): MigrationReport;
+  /** The steps that `up` would take; reads only. */
+  plan(options?: PlanUpOptions): Step[];
+  /** The steps that `rollback` would take; reads only. */
+  planRollback(options?: PlanDownOptions): Step[];
+  /** Compares migrations with the ledger; reads only. */
+  status(): MigrationStatus;
+}
+
+export type AsyncMigrator = {
+  [Name in keyof Migrator]: (
+    ...args: Parameters<Migrator[Name]>
+  ) => Promise<ReturnType<Migrator[Name]>>;
+};
+
+/** A migrator over a synchronous driver. */
+export function createMigrator(options: MigratorOptions): Migrator {
+  const work = new MigratorTasks(options);
+  return {
+    up: (planOptions) => runSync(work.up(planOptions)),
+    rollback: (planOptions) => runSync(work.rollback(planOptions)),
+    redo: () => runSync(work.redo()),
+    plan: (planOptions) => runSync(work.plan(planOptions)),
+    planRollback: (planOptions) => runSync(work.planRollback(planOptions)),
+    status: () => runSync(work.status()),
+  };
+}
+
+/** A migrator over a driver that answers with promises. */
+export function createAsyncMigrator(options: MigratorOptions): AsyncMigrator {
+  const work = new MigratorTasks(options);
+  return {
+    up: (planOptions) => runAsync(work.up(planOptions)),
+    rollback: (planOptions) => runAsync(work.rollback(planOptions)),
+    redo: () => runAsync(work.redo()),
+    plan: (planOptions) => runAsync(work.plan(planOptions)),
+    planRollback: (planOptions) => runAsync(work.planRollback(planOptions)),
+    status: () => runAsync(work.status()),
+  };
+}
+
+type DoneStep = MigrationReport["steps"][number];
+
+class MigratorTasks {
+  readonly #driver: MigrationDriver;
+  readonly #source: MigrationSource;
+  readonly #now: () => number;
+  readonly #onEvent: (event: MigrationEvent) => void;
+
+  constructor({ driver, source, now = Date.now, onEvent = () => undefined }: MigratorOptions) {
+    this.#driver = driver;
+    this.#source = source;
+    this.#now = now;
+    this.#onEvent = onEvent;
+  }
+
+  *up(options: PlanUpOptions = {}): Task<MigrationReport> {
+    if (options.target === undefined) {
+      const head = yield* settle(this.#driver.readHead());
+      if (head !== null && isUpToDate(head, this.#source)) {
+        return { fromVersion: head.version, toVersion: head.version, steps: [] };
+      }
+    }
+    // Stamped before the texts are read: an edit in between then shows as a difference, not as proof.
+    const stamp = this.#source.stamp();
+    const migrations = this.#source.load();
+    const report = yield* this.#reach((ledger) => planUp(migrations, ledger, options));
+    const ledger = yield* settle(this.#driver.readLedger());
+    const isProved = compareWithLedger(migrations, ledger).every(
+      ({ state }) => state === "applied" || state === "cosmetic",
+    );
+    if (isProved && stamp.isSettled && ledger.length > 0) {
+      const versions = ledger.map(({ version }) => version);
+      yield* settle(this.#driver.writeStamp(ledgerStamp(versions.length, stamp.value), versions));
+    }
+    return report;
+  }
+
+  *rollback(options: PlanDownOptions = {}): Task<MigrationReport> {
+    const ledger = yield* settle(this.#driver.readLedger());
+    // "One back" is decided once: when two processes roll back at the same moment, both mean this version.
+    const target = options.target ?? ledger.at(-2)?.version ?? NO_VERSION;
+    return yield* this.#reach((current) => this.#planDown(current, { ...options, target }));
+  }
+
+  *redo(): Task<MigrationReport> {
+    const migrations = this.#source.load();
+    const ledger = yield* settle(this.#driver.readLedger());
+    const newest = ledger.at(-1);
+    if (newest === undefined) return { fromVersion: NO_VERSION, toVersion: NO_VERSION, steps: [] };
+    const again = migrations.find(({ version }) => version === newest.version);
+    if (again === undefined) planUp(migrations, ledger);
+    const down = yield* this.#reach((current) =>
+      this.#planDown(current, { target: ledger.at(-2)?.version ?? NO_VERSION }),
+    );
+    const up = yield* this.#reach((current) =>
+      current.some(({ version }) => version === newest.version) ? [] : [stepUp(again as Migration)],
+    );
+    return {
+      fromVersion: down.fromVersion,
+      toVersion: up.toVersion,
+      steps: [...down.steps, ...up.steps],
+    };
+  }
+
+  *plan(options: PlanUpOptions = {}): Task<Step[]> {
+    const ledger = yield* settle(this.#driver.readLedger());
+    return planUp(this.#source.load(), ledger, options);
+  }
+
+  *planRollback(options: PlanDownOptions = {}): Task<Step[]> {
+    const ledger = yield* settle(this.#driver.readLedger());
+    return this.#planDown(ledger, options);
+  }
+
+  *status(): Task<MigrationStatus> {
+    const migrations = this.#source.load();
+    const appliedMigrations = yield* settle(this.#driver.readLedger());
+    const standings = compareWithLedger(migrations, appliedMigrations);
+    const pendingMigrations = standings
+      .filter(({ state }) => state === "pending" || state === "late")
+      .map(({ version, name, migration }) => ({ version, name, file: migration?.file ?? "" }));
+    return {
+      currentVersion: headOf(appliedMigrations),
+      latestVersion: headOf(migrations),
+      pendingCount: pendingMigrations.length,
+      appliedMigrations,
+      pendingMigrations,
+      standings,
+    };
+  }
+
+  /** Files are read only when the ledger alone can't do it: an older checkout, or a broken file, must not be in the way. */
+  #planDown(ledger: readonly AppliedMigration[], options: PlanDownOptions): Step[] {
+    const target = options.target ?? ledger.at(-2)?.version ?? NO_VERSION;
+    const isSelfSufficient = ledger.every(
+      ({ version, down_sql }) => version <= target || down_sql !== null,
+    );
+    const migrations = isSelfSufficient && options.useFiles !== true ? [] : this.#source.load();
+    return planDown(migrations, ledger, options);
+  }
+
+  /**
+   * Plans and applies until nothing is left, planning anew whenever another process changed the ledger first.
+   * Each new plan starts from what is really applied, so every version is applied exactly once.
+   */
+  *#reach(plan: (ledger: readonly AppliedMigration[]) => Step[]): Task<MigrationReport> {
+    const done: DoneStep[] = [];
+    let ledger = yield* settle(this.#driver.readLedger());
+    const fromVersion = headOf(ledger);
+    let steps = plan(ledger);
+    if (steps.length === 0) return { fromVersion, toVersion: fromVersion, steps: done };
+    this.#onEvent({ type: "planned", steps });
+    yield* settle(this.#driver.startRun());
+    try {
+      let versions = ledger.map(({ version }) => version);
+      while (steps.length > 0) {
+        const isWhole = yield* this.#applyAll(steps, versions, done);
+        if (isWhole) break;
+        this.#onEvent({ type: "replanned" });
+        ledger = yield* settle(this.#driver.readLedger());
+        versions = ledger.map(({ version }) => version);
+        steps = plan(ledger);
+      }
+    } finally {
+      yield* settle(this.#driver.finishRun());
+    }
+    const after = yield* settle(this.#driver.readHead());
+    return { fromVersion, toVersion: after?.version ?? NO_VERSION, steps: done };
+  }
+
+  /** False when another process was faster and the rest must be planned anew. */
+  *#applyAll(steps: readonly Step[], before: readonly Version[], done: DoneStep[]): Task<boolean> {
+    let expectedVersions = before;
+    for (const [index, step] of steps.entries()) {
+      this.#onEvent({ type: "started", step });
+      try {
+        const result = yield* settle(
+          this.#driver.applyStep(step, {
+            expectedVersions,
+            appliedAt: this.#now(),
+            toolVersion: TOOL_VERSION,
+          }),
+        );
+        if (result.outcome === "ledger-changed") return false;
+        const { direction, version, name } = step;
+        done.push({ direction, version, name, executionTimeMs: result.executionTimeMs });
+        this.#onEvent({ type: "applied", step, executionTimeMs: result.executionTimeMs });
+      } catch (error) {
+        this.#onEvent({ type: "failed", step, error });
+        throw withRunState(error, done, step, steps.slice(index + 1));
+      }
+      expectedVersions =
+        step.direction === "up"
+          ? [...expectedVersions, step.version].sort((a, b) => a - b)
+          : expectedVersions.filter((version) => version !== step.version);
+    }
+    return true;
+  }
+}
+
+/** Adds what a failed run leaves behind: what was applied, what failed, what was not run. */
+function withRunState(
+  error: unknown,
+  done: readonly DoneStep[],
+  failed: Step,
+  rest: readonly Step[],
+): unknown {
+  if (!(error instanceof UsageDbError)) return error;
+  return error.withDetails({
+    applied: done.map(({ version }) => version),
+    failed: failed.version,
+    notRun: rest.map(({ version }) => version),
+  });
+}

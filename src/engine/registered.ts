@@ -1,0 +1,76 @@
+/** Migrations registered in code. */
+import { InputError } from "../errors.ts";
+import { refuseDuplicate } from "../migration/assemble.ts";
+import type {
+  Migration,
+  MigrationBody,
+  MigrationDatabase,
+  RegisteredMigration,
+} from "../migration/migration.ts";
+import { parseSqlHalf } from "../migration/sections.ts";
+import { formatVersion } from "../migration/version.ts";
+import { checksumSql, functionBody } from "./read-migration.ts";
+import { sha256, type MigrationSource } from "./source.ts";
+
+/**
+ * A source over migrations registered in code, as seed document 004 shows.
+ * @throws {InputError} VALUE_INVALID for a malformed entry.
+ * @throws {MigrationError} MIGRATION_VERSION_DUPLICATE, MIGRATION_ASYNC, or what reading SQL throws.
+ */
+export function registeredSource(
+  registered: readonly RegisteredMigration[],
+  location = "registered migrations",
+): MigrationSource {
+  const migrations = registered.map(readRegistered).sort((a, b) => a.version - b.version);
+  for (let i = 1; i < migrations.length; i++) {
+    const [before, after] = [migrations[i - 1] as Migration, migrations[i] as Migration];
+    if (before.version === after.version) refuseDuplicate(after.version, before.file, after.file);
+  }
+  const stamp = `list:${sha256(JSON.stringify(migrations.map((m) => [m.version, m.name, m.checksum, m.down?.kind === "sql" ? m.down.sql : null])))}`;
+  return {
+    location,
+    versions: () => migrations.map(({ version }) => version),
+    stamp: () => ({ value: stamp, isSettled: true }),
+    load: () => migrations,
+  };
+}
+
+function readRegistered(entry: RegisteredMigration): Migration {
+  const { version, name } = entry;
+  if (!Number.isSafeInteger(version) || version < 1 || String(version).length > 15) {
+    throw new InputError(
+      "VALUE_INVALID",
+      `Cannot register migration ${name}: its version is ${String(version)}, expected an integer from 1 with at most 15 digits`,
+      { details: { field: "version", observed: String(version) } },
+    );
+  }
+  if (typeof name !== "string" || name === "") {
+    throw new InputError(
+      "VALUE_INVALID",
+      `Cannot register migration ${version}: its name is empty, expected a name`,
+      {
+        details: { field: "name" },
+      },
+    );
+  }
+  const file = `${formatVersion(version)}_${name}`;
+  const up = bodyOf(entry.up, file, "up");
+  return {
+    version,
+    name,
+    file,
+    up,
+    down: entry.down === undefined || entry.down === null ? null : bodyOf(entry.down, file, "down"),
+    checksum: up.kind === "sql" ? checksumSql(up.sql) : null,
+    description: "",
+  };
+}
+
+function bodyOf(
+  body: string | ((db: MigrationDatabase) => void),
+  file: string,
+  direction: "up" | "down",
+): MigrationBody {
+  if (typeof body === "string") return parseSqlHalf(`${file} (${direction})`, body).body;
+  return functionBody(body, file, direction);
+}

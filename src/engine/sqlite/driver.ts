@@ -1,0 +1,340 @@
+/** The SQLite side of the migrator: one step, one immediate transaction, one ledger row. */
+import { MigrationError, type SourcePosition, UsageDbError } from "../../errors.ts";
+import type { AppliedMigration, FunctionBody, SqlBody } from "../../migration/migration.ts";
+import type { Step } from "../../migration/plan.ts";
+import { headOf } from "../../migration/plan.ts";
+import { positionIn, statementsOf } from "../../migration/sections.ts";
+import type { Statement } from "../../migration/sql-scanner.ts";
+import { formatVersion, type Version } from "../../migration/version.ts";
+import type { LedgerHead, MigrationDriver, StepContext, StepOutcome } from "../driver.ts";
+import { isPromise } from "../task.ts";
+import type { Connection } from "./connection.ts";
+import {
+  baselineOf,
+  newViolations,
+  readViolations,
+  type ViolationBaseline,
+} from "./foreign-keys.ts";
+import {
+  deleteLedgerRow,
+  hasLedger,
+  insertLedgerRow,
+  LEDGER_SQL,
+  mirroredVersion,
+  readAppliedVersions,
+  readLedgerHead,
+  readLedgerRows,
+} from "./ledger.ts";
+import { moduleDatabase } from "./module-database.ts";
+import { SchemaFingerprint } from "./schema.ts";
+import { isSqliteError, operationalCode, toUsageDbError } from "./sqlite-errors.ts";
+
+export interface SqliteDriverOptions {
+  /** Written together with the ledger, to mark the file as the product's own. */
+  readonly applicationId?: number;
+}
+
+export function createSqliteDriver(
+  connection: Connection,
+  options: SqliteDriverOptions = {},
+): MigrationDriver {
+  return new SqliteDriver(connection, options);
+}
+
+class SqliteDriver implements MigrationDriver {
+  readonly dialect = "sqlite";
+  readonly #connection: Connection;
+  readonly #applicationId: number | undefined;
+  readonly #fingerprint = new SchemaFingerprint();
+  #baseline: ViolationBaseline = new Map();
+  #foreignKeysBefore = 1;
+  /** PRAGMA data_version when the database was last looked at: unchanged means nobody else committed since. */
+  #seenDataVersion = -1;
+  #hasLedger = false;
+
+  constructor(connection: Connection, options: SqliteDriverOptions) {
+    this.#connection = connection;
+    this.#applicationId = options.applicationId;
+  }
+
+  readHead(): LedgerHead | null {
+    return this.#reading(() => readLedgerHead(this.#connection));
+  }
+
+  readLedger(): AppliedMigration[] {
+    return this.#reading(() =>
+      hasLedger(this.#connection) ? readLedgerRows(this.#connection) : [],
+    );
+  }
+
+  /**
+   * Switches foreign keys off: inside a transaction the pragma does nothing, and with them on a table
+   * rebuild deletes every child row by cascade.
+   */
+  startRun(): void {
+    this.#reading(() => {
+      this.#connection.forgetStatements();
+      this.#foreignKeysBefore = Number(
+        this.#connection.readOnce("PRAGMA foreign_keys")[0]?.[0] ?? 0,
+      );
+      this.#setForeignKeys(0);
+      this.#look();
+    });
+  }
+
+  finishRun(): void {
+    this.#connection.forgetStatements();
+    this.#reading(() => this.#setForeignKeys(this.#foreignKeysBefore));
+  }
+
+  applyStep(step: Step, context: StepContext): StepOutcome {
+    const action = `${step.direction === "up" ? "apply" : "roll back"} ${labelOf(step)}`;
+    return this.#connection.transaction(() => {
+      if (!this.#isLedgerAsExpected(context.expectedVersions)) return { outcome: "ledger-changed" };
+      if (!this.#hasLedger) this.#createLedger();
+      const startedAt = performance.now();
+      const isAdditive = this.#run(step);
+      const executionTimeMs = performance.now() - startedAt;
+      this.#fingerprint.refresh(this.#connection, isAdditive);
+      this.#refuseNewViolations(step);
+      this.#writeLedger(step, context, executionTimeMs);
+      return { outcome: "applied", executionTimeMs };
+    }, action);
+  }
+
+  writeStamp(stamp: string, expectedVersions: readonly Version[]): void {
+    const head = headOf(expectedVersions.map((version) => ({ version })));
+    const busyTimeoutMs = Number(this.#connection.readOnce("PRAGMA busy_timeout")[0]?.[0] ?? 0);
+    // Only a cache: whoever holds the lock now matters more.
+    this.#connection.runOnce("PRAGMA busy_timeout = 0");
+    try {
+      this.#connection.transaction(() => {
+        const versions = readAppliedVersions(this.#connection);
+        if (!isSame(versions, expectedVersions)) return;
+        this.#connection
+          .prepare(
+            "UPDATE schema_migrations SET source_stamp = ? WHERE version = ?",
+            "write the ledger",
+          )
+          .run(stamp, head);
+      }, "write the ledger");
+    } catch (error) {
+      const code = error instanceof UsageDbError ? error.code : undefined;
+      if (code !== "DATABASE_BUSY" && code !== "DATABASE_READONLY") throw error;
+    } finally {
+      this.#connection.runOnce(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+    }
+  }
+
+  #reading<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      throw toUsageDbError(error, `read the ledger of ${this.#connection.path}`, {
+        path: this.#connection.path,
+      });
+    }
+  }
+
+  #setForeignKeys(value: number): void {
+    this.#connection.runOnce(`PRAGMA foreign_keys = ${value}`);
+    const observed = this.#connection.readOnce("PRAGMA foreign_keys")[0]?.[0];
+    if (observed === value) return;
+    throw new UsageDbError(
+      "PRAGMA_REFUSED",
+      `Cannot migrate ${this.#connection.path}: foreign_keys is ${String(observed)}, expected ${value}`,
+      { details: { pragma: "foreign_keys", observed: String(observed), expected: value } },
+    );
+  }
+
+  /** Takes in what others may have changed: the schema, the ledger's existence, violations that are not ours. */
+  #look(): void {
+    this.#seenDataVersion = this.#dataVersion();
+    this.#hasLedger = hasLedger(this.#connection);
+    this.#fingerprint.refresh(this.#connection, false);
+    this.#baseline = this.#fingerprint.hasForeignKeys ? baselineOf(this.#violations()) : new Map();
+  }
+
+  #dataVersion(): number {
+    return this.#connection.prepare("PRAGMA data_version").values()[0]?.[0] as number;
+  }
+
+  #isLedgerAsExpected(expected: readonly Version[]): boolean {
+    if (this.#dataVersion() === this.#seenDataVersion) return true;
+    this.#look();
+    return isSame(this.#hasLedger ? readAppliedVersions(this.#connection) : [], expected);
+  }
+
+  #createLedger(): void {
+    for (const sql of LEDGER_SQL) this.#connection.runOnce(sql);
+    if (this.#applicationId !== undefined)
+      this.#connection.runOnce(`PRAGMA application_id = ${this.#applicationId}`);
+    this.#hasLedger = true;
+  }
+
+  /** Runs a step's body; true when it can only have added to the schema. */
+  #run(step: Step): boolean {
+    const { body } = step;
+    if (body.kind === "function") {
+      this.#runFunction(step, body);
+      return false;
+    }
+    let isAdditive = true;
+    for (const statement of statementsOf(body)) {
+      const verb = statement.words[0];
+      if (verb === "ALTER" || verb === "DROP") isAdditive = false;
+      try {
+        this.#connection.runOnce(statement.text);
+      } catch (error) {
+        throw failureOf(error, step, body, statement);
+      }
+      this.#refuseEndedTransaction(step);
+    }
+    return isAdditive;
+  }
+
+  #runFunction(step: Step, body: FunctionBody): void {
+    const access = moduleDatabase(this.#connection, body.file);
+    let result: unknown;
+    try {
+      result = body.run(access.database);
+    } catch (error) {
+      const last = access.lastStatement();
+      throw failureOf(error, step, last?.body ?? null, last?.statement ?? null);
+    } finally {
+      access.revoke();
+      this.#connection.forgetStatements();
+    }
+    if (isPromise(result)) {
+      throw new MigrationError(
+        "MIGRATION_ASYNC",
+        `Cannot apply ${labelOf(step)}: its ${step.direction} returned a promise, expected a synchronous function`,
+        { details: { version: step.version, file: body.file, direction: step.direction } },
+      );
+    }
+    this.#refuseEndedTransaction(step);
+  }
+
+  #refuseEndedTransaction(step: Step): void {
+    if (this.#connection.inTransaction) return;
+    throw new MigrationError(
+      "MIGRATION_ENDED_TRANSACTION",
+      `Cannot apply ${labelOf(step)}: it ended its own transaction, expected it to stay open`,
+      { details: { version: step.version, file: step.file, direction: step.direction } },
+    );
+  }
+
+  #violations(): ReturnType<typeof readViolations> {
+    return readViolations(this.#connection);
+  }
+
+  #refuseNewViolations(step: Step): void {
+    if (!this.#fingerprint.hasForeignKeys) return;
+    let violations: ReturnType<typeof readViolations>;
+    try {
+      violations = this.#violations();
+    } catch (error) {
+      if (!isSqliteError(error) || operationalCode(error) !== undefined) throw error;
+      throw new MigrationError(
+        "MIGRATION_FOREIGN_KEYS",
+        `Cannot apply ${labelOf(step)}: ${error.message}, expected every foreign key to point at a unique key`,
+        {
+          details: { version: step.version, file: step.file, direction: step.direction },
+          hint: "Make the parent column a primary key or give it a unique index.",
+          cause: error,
+        },
+      );
+    }
+    const blamed = newViolations(violations, this.#baseline);
+    if (blamed.length > 0) {
+      const first = blamed[0] as (typeof blamed)[number];
+      throw new MigrationError(
+        "MIGRATION_FOREIGN_KEYS",
+        `Cannot apply ${labelOf(step)}: ${blamed.length} row(s) would point at nothing, the first in ${first.table} (rowid ${String(first.rowid)}) at ${first.parent}, expected none`,
+        {
+          details: {
+            version: step.version,
+            file: step.file,
+            direction: step.direction,
+            violationCount: blamed.length,
+            violations: blamed.slice(0, 20),
+          },
+        },
+      );
+    }
+    this.#baseline = baselineOf(violations);
+  }
+
+  #writeLedger(step: Step, context: StepContext, executionTimeMs: number): void {
+    let head: Version;
+    if (step.direction === "up") {
+      insertLedgerRow(this.#connection, {
+        step,
+        appliedAt: context.appliedAt,
+        executionTimeMs,
+        schemaHash: this.#fingerprint.hash,
+        toolVersion: context.toolVersion,
+      });
+      head = Math.max(step.version, context.expectedVersions.at(-1) ?? 0);
+    } else {
+      deleteLedgerRow(this.#connection, step.version);
+      head = headOf(
+        context.expectedVersions
+          .filter((version) => version !== step.version)
+          .map((version) => ({ version })),
+      );
+    }
+    this.#connection.runOnce(`PRAGMA user_version = ${mirroredVersion(head)}`);
+  }
+}
+
+const labelOf = (step: Step): string => `${formatVersion(step.version)}_${step.name}`;
+
+function isSame(left: readonly Version[], right: readonly Version[]): boolean {
+  return left.length === right.length && left.every((version, index) => version === right[index]);
+}
+
+/** The error of a failed statement: the author's, with a position, unless the disk or another process is to blame. */
+function failureOf(
+  error: unknown,
+  step: Step,
+  body: SqlBody | null,
+  statement: Statement | null,
+): UsageDbError {
+  const sqliteError = isSqliteError(error)
+    ? error
+    : error instanceof Error && isSqliteError(error.cause)
+      ? error.cause
+      : null;
+  const action = `${step.direction === "up" ? "apply" : "roll back"} ${labelOf(step)}`;
+  if (sqliteError !== null && operationalCode(sqliteError) !== undefined) {
+    return toUsageDbError(sqliteError, action, { version: step.version, file: step.file });
+  }
+  if (sqliteError === null && error instanceof UsageDbError) return error;
+  const position =
+    body !== null && statement !== null
+      ? positionOf(body, statement, sqliteError?.byteOffset ?? -1)
+      : null;
+  const message = error instanceof Error ? error.message : String(error);
+  const place =
+    position === null ? step.file : `${position.file}:${position.line}:${position.column}`;
+  return new MigrationError("MIGRATION_FAILED", `Cannot ${action}: ${message} at ${place}`, {
+    details: {
+      version: step.version,
+      name: step.name,
+      file: step.file,
+      direction: step.direction,
+      reason: message,
+      position,
+      statement: statement?.text ?? null,
+    },
+    cause: error,
+  });
+}
+
+/** SQLite counts UTF-8 bytes from the start of the statement; -1 means that it does not know. */
+function positionOf(body: SqlBody, statement: Statement, byteOffset: number): SourcePosition {
+  if (byteOffset < 0) return positionIn(body, statement.start);
+  const before = Buffer.from(statement.text, "utf8").subarray(0, byteOffset).toString("utf8");
+  return positionIn(body, statement.start + before.length);
+}

@@ -1,0 +1,82 @@
+/** The database as a TypeScript migration sees it: the same rules as SQL files, checked statement by statement. */
+import { MigrationError } from "../../errors.ts";
+import type {
+  MigrationDatabase,
+  MigrationQuery,
+  SqlBody,
+  SqlValue,
+} from "../../migration/migration.ts";
+import { checkStatement, positionIn, statementsOf } from "../../migration/sections.ts";
+import type { Statement } from "../../migration/sql-scanner.ts";
+import type { Connection } from "./connection.ts";
+
+export interface ModuleDatabase {
+  readonly database: MigrationDatabase;
+  /** The statement last handed to SQLite, for the error that it may have caused. */
+  lastStatement(): { readonly body: SqlBody; readonly statement: Statement } | null;
+  /** Ends the migration's access: a handle kept beyond `up` must not write outside its transaction. */
+  revoke(): void;
+}
+
+export function moduleDatabase(connection: Connection, file: string): ModuleDatabase {
+  let isRevoked = false;
+  let last: ReturnType<ModuleDatabase["lastStatement"]> = null;
+
+  const admit = (sql: string): Statement[] => {
+    const body: SqlBody = { kind: "sql", sql, file: `${file} (SQL)`, firstLine: 1 };
+    const statements = statementsOf(body);
+    for (const statement of statements) checkStatement(body, statement);
+    if (isRevoked || !connection.inTransaction) {
+      throw new MigrationError(
+        "MIGRATION_ENDED_TRANSACTION",
+        `Cannot run a statement of ${file}: its transaction has ended, expected every statement inside it`,
+        { details: { file } },
+      );
+    }
+    last = statements[0] === undefined ? null : { body, statement: statements[0] };
+    return statements;
+  };
+  const admitOne = (sql: string): string => {
+    const statements = admit(sql);
+    const [statement, surplus] = statements;
+    if (statement !== undefined && surplus === undefined) return statement.text;
+    const body: SqlBody = { kind: "sql", sql, file: `${file} (SQL)`, firstLine: 1 };
+    throw new MigrationError(
+      "MIGRATION_FAILED",
+      `Cannot prepare a statement of ${file}: the text has ${statements.length} statements, expected one`,
+      {
+        details: { file, position: positionIn(body, surplus?.start ?? 0) },
+        hint: "Use exec() for several statements.",
+      },
+    );
+  };
+  const query = <Row>(sql: string): MigrationQuery<Row> => {
+    const text = admitOne(sql);
+    const prepared = connection.prepare<Row>(text, `run a statement of ${file}`);
+    return {
+      all: (...values: SqlValue[]) => (admit(text), prepared.all(...values)),
+      get: (...values: SqlValue[]) => (admit(text), prepared.get(...values)),
+      run: (...values: SqlValue[]) => (admit(text), prepared.run(...values)),
+    };
+  };
+  return {
+    database: {
+      exec: (sql) => {
+        const body: SqlBody = { kind: "sql", sql, file: `${file} (SQL)`, firstLine: 1 };
+        for (const statement of admit(sql)) {
+          last = { body, statement };
+          // A query that was not read to its end would keep the table locked against DDL.
+          connection.forgetStatements();
+          connection.runOnce(statement.text);
+        }
+      },
+      run: (sql, ...values) => query(sql).run(...values),
+      query,
+      prepare: query,
+    },
+    lastStatement: () => last,
+    revoke: () => {
+      isRevoked = true;
+    },
+  };
+}

@@ -1,0 +1,38 @@
+/** A look at a ledger's head that costs an open and one read: what every start of an up-to-date database needs. */
+import { lstatSync } from "node:fs";
+import { Database } from "bun:sqlite";
+import type { LedgerHead } from "../driver.ts";
+
+/**
+ * Reads the newest ledger entry without configuring a connection; null when there is none, or when anything
+ * at all is unusual: the full opening, which the caller does next, has the checks and the words for it.
+ */
+export function peekLedgerHead(path: string, busyTimeoutMs: number): LedgerHead | null {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return null;
+  let database: Database | null = null;
+  try {
+    database = new Database(path, { create: false, readwrite: true });
+    database.run(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+    const statement = database.prepare<[number, string | null, number], []>(LEDGER_HEAD_SQL);
+    const row = statement.values()[0];
+    statement.finalize();
+    return row === undefined ? null : ledgerHeadOf(row);
+  } catch {
+    return null;
+  } finally {
+    database?.close(true);
+  }
+}
+
+export const LEDGER_HEAD_SQL = `SELECT version, source_stamp, (SELECT count(*) FROM schema_migrations)
+FROM schema_migrations
+ORDER BY version DESC
+LIMIT 1`;
+
+export function ledgerHeadOf([version, sourceStamp, appliedCount]: readonly unknown[]): LedgerHead {
+  return {
+    version: version as number,
+    sourceStamp: sourceStamp as string | null,
+    appliedCount: appliedCount as number,
+  };
+}

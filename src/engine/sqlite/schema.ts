@@ -1,0 +1,201 @@
+/** What a database's schema is, for comparing: a fast hash for the ledger, a structural description for people. */
+import { canonicalSql } from "../../migration/canonical-sql.ts";
+import { nextToken, type Token } from "../../migration/sql-scanner.ts";
+import { LEDGER_TABLE } from "./ledger.ts";
+import type { Connection } from "./connection.ts";
+
+/** Form 1 of the ledger's `schema_hash`: XOR of SHA-256 over `type NUL name NUL canonical SQL` of every object. */
+const SCHEMA_HASH_FORM = "schema1";
+
+const OBJECTS_SQL = `SELECT rowid, type, name, sql
+  FROM sqlite_schema
+  WHERE rowid > ?
+    AND sql IS NOT NULL
+    AND tbl_name <> '${LEDGER_TABLE}'
+    AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'`;
+
+/**
+ * The schema's hash, kept up to date step by step: a step that only creates adds its new objects, any other
+ * has everything read again. XOR makes the order of objects irrelevant and adding one cheap.
+ */
+export class SchemaFingerprint {
+  readonly #digest = new Uint8Array(32);
+  #lastRowid = 0;
+  /** True as soon as any table mentions a foreign key. */
+  hasForeignKeys = false;
+
+  /** @param isAdditive promises that nothing was altered or dropped since the last refresh. */
+  refresh(connection: Connection, isAdditive: boolean): void {
+    if (!isAdditive) this.reset();
+    for (const [rowid, type, name, sql] of connection
+      .prepare(OBJECTS_SQL, "read the schema")
+      .values(this.#lastRowid)) {
+      this.#lastRowid = Math.max(this.#lastRowid, rowid as number);
+      const text = sql as string;
+      if (type === "table" && /\bREFERENCES\b/i.test(text)) this.hasForeignKeys = true;
+      const hash = new Bun.CryptoHasher("sha256")
+        .update(`${type as string}\0${name as string}\0${canonicalSql(text)}`)
+        .digest();
+      for (let i = 0; i < 32; i++)
+        this.#digest[i] = (this.#digest[i] as number) ^ (hash[i] as number);
+    }
+  }
+
+  reset(): void {
+    this.#digest.fill(0);
+    this.#lastRowid = 0;
+    this.hasForeignKeys = false;
+  }
+
+  get hash(): string {
+    return `${SCHEMA_HASH_FORM}:${Buffer.from(this.#digest).toString("hex")}`;
+  }
+}
+
+/** One table, view, index or trigger, in a form that does not depend on column order or on how it came about. */
+export interface SchemaObject {
+  readonly type: "table" | "view" | "index" | "trigger";
+  readonly name: string;
+  /** Canonical lines; equal lines mean an equal object. */
+  readonly description: readonly string[];
+}
+
+/**
+ * Describes every object but the ledger and SQLite's own, ordered by type and name.
+ * Tables are described by their columns, keys and checks, not by text: ALTER and a down leave other text behind.
+ */
+export function describeSchema(connection: Connection): SchemaObject[] {
+  const objects = connection.readOnce(
+    `SELECT type, name, sql
+     FROM sqlite_schema
+     WHERE sql IS NOT NULL AND tbl_name <> '${LEDGER_TABLE}' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+     ORDER BY type, name`,
+  );
+  return objects.map(([type, name, sql]) => {
+    const object = { type: type as SchemaObject["type"], name: name as string };
+    if (type === "table")
+      return { ...object, description: describeTable(connection, name as string, sql as string) };
+    if (type === "index")
+      return { ...object, description: describeIndex(connection, name as string, sql as string) };
+    return { ...object, description: [canonicalSql(sql as string)] };
+  });
+}
+
+/** The differences between two descriptions, one line each; empty when they are equal. */
+export function diffSchemas(
+  before: readonly SchemaObject[],
+  after: readonly SchemaObject[],
+): string[] {
+  const key = (object: SchemaObject): string => `${object.type} ${object.name}`;
+  const afterByKey = new Map(after.map((object) => [key(object), object]));
+  const differences: string[] = [];
+  for (const object of before) {
+    const other = afterByKey.get(key(object));
+    afterByKey.delete(key(object));
+    if (other === undefined) {
+      differences.push(`${key(object)} is gone`);
+      continue;
+    }
+    for (const line of object.description) {
+      if (!other.description.includes(line)) differences.push(`${key(object)} lost: ${line}`);
+    }
+    for (const line of other.description) {
+      if (!object.description.includes(line)) differences.push(`${key(object)} gained: ${line}`);
+    }
+  }
+  for (const object of afterByKey.values()) differences.push(`${key(object)} is new`);
+  return differences;
+}
+
+function describeTable(connection: Connection, name: string, sql: string): string[] {
+  const lines: string[] = [];
+  const columns = connection.readOnce(
+    'SELECT name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?) ORDER BY name',
+    name,
+  );
+  for (const [column, type, notNull, defaultValue, primaryKey, hidden] of columns) {
+    const defaultText =
+      defaultValue === null ? "" : ` DEFAULT ${canonicalSql(String(defaultValue))}`;
+    lines.push(
+      `column ${String(column)} ${String(type).toUpperCase()}${notNull === 1 ? " NOT NULL" : ""}${defaultText} pk=${String(primaryKey)} hidden=${String(hidden)}`,
+    );
+  }
+  const [withoutRowid, strict] = connection.readOnce(
+    "SELECT wr, strict FROM pragma_table_list WHERE schema = 'main' AND name = ?",
+    name,
+  )[0] ?? [0, 0];
+  lines.push(`options without_rowid=${String(withoutRowid)} strict=${String(strict)}`);
+  const foreignKeys = connection.readOnce(
+    `SELECT "table", group_concat("from" || '>' || coalesce("to", ''), ','), on_update, on_delete, match
+     FROM (SELECT * FROM pragma_foreign_key_list(?) ORDER BY id, seq)
+     GROUP BY id
+     ORDER BY 1, 2`,
+    name,
+  );
+  for (const foreignKey of foreignKeys)
+    lines.push(`foreign key ${foreignKey.map(String).join(" ")}`);
+  const uniques = connection.readOnce(
+    "SELECT name, origin FROM pragma_index_list(?) WHERE origin = 'u' ORDER BY name",
+    name,
+  );
+  for (const [index] of uniques) lines.push(`unique (${indexColumns(connection, String(index))})`);
+  for (const check of clausesOf(sql, "CHECK")) lines.push(`check ${check}`);
+  for (const generated of clausesOf(sql, "AS")) lines.push(`generated ${generated}`);
+  if (/\bAUTOINCREMENT\b/i.test(sql)) lines.push("autoincrement");
+  return [...lines].sort();
+}
+
+function describeIndex(connection: Connection, name: string, sql: string): string[] {
+  const where = canonicalSql(sql).split(/ WHERE /i)[1] ?? "";
+  const isUnique = /^\s*CREATE\s+UNIQUE\b/i.test(sql);
+  return [
+    `${isUnique ? "unique " : ""}(${indexColumns(connection, name)})${where === "" ? "" : ` where ${where}`} ${canonicalSql(sql).replace(/^CREATE (UNIQUE )?INDEX (IF NOT EXISTS )?/i, "")}`,
+  ];
+}
+
+function indexColumns(connection: Connection, index: string): string {
+  return connection
+    .readOnce(
+      `SELECT coalesce(name, '<expression>') || CASE "desc" WHEN 1 THEN ' desc' ELSE '' END || ' ' || coll
+       FROM pragma_index_xinfo(?)
+       WHERE key = 1
+       ORDER BY seqno`,
+      index,
+    )
+    .map(String)
+    .join(", ");
+}
+
+/** The parenthesised texts after a keyword, canonical: the only way to see CHECK clauses. */
+function clausesOf(sql: string, keyword: string): string[] {
+  const clauses: string[] = [];
+  let previous: Token | undefined;
+  for (let token = nextToken(sql, 0); token !== undefined; token = nextToken(sql, token.end)) {
+    if (token.kind === "comment") continue;
+    const opens = sql[token.start] === "(" && previous?.kind === "word";
+    if (
+      opens &&
+      previous !== undefined &&
+      sql.slice(previous.start, previous.end).toUpperCase() === keyword
+    ) {
+      const end = closingParenthesis(sql, token);
+      clauses.push(canonicalSql(sql.slice(token.start, end)));
+    }
+    previous = token;
+  }
+  return clauses;
+}
+
+function closingParenthesis(sql: string, open: Token): number {
+  let depth = 0;
+  for (
+    let token: Token | undefined = open;
+    token !== undefined;
+    token = nextToken(sql, token.end)
+  ) {
+    if (token.kind !== "operator") continue;
+    if (sql[token.start] === "(") depth++;
+    if (sql[token.start] === ")" && --depth === 0) return token.end;
+  }
+  return sql.length;
+}

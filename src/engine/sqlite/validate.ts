@@ -1,0 +1,222 @@
+/** Proves a database file sound: pages, rows, ledger, keys and the schema that the ledger promises. */
+import { Database } from "bun:sqlite";
+import type { AppliedMigration } from "../../migration/migration.ts";
+import { headOf, type MigrationStanding } from "../../migration/plan.ts";
+import { formatVersion } from "../../migration/version.ts";
+import { Connection } from "./connection.ts";
+import { readViolations } from "./foreign-keys.ts";
+import { mirroredVersion } from "./ledger.ts";
+import { IN_MEMORY } from "./open.ts";
+import { describeSchema, diffSchemas } from "./schema.ts";
+import { isSqliteError } from "./sqlite-errors.ts";
+
+export type ValidationCheck = "integrity" | "foreign-keys" | "parent-keys" | "ledger" | "schema";
+
+export interface ValidationFinding {
+  readonly check: ValidationCheck;
+  /** The table, index, version or setting it is about. */
+  readonly object: string;
+  readonly observed: string;
+  readonly remedy: string;
+}
+
+export interface ValidationReport {
+  readonly isValid: boolean;
+  readonly findings: readonly ValidationFinding[];
+  /** Checks that could not be made here, with the reason: silence would look like a pass. */
+  readonly notChecked: readonly string[];
+}
+
+/** Row problems beyond this many are counted, not listed. */
+const MAX_LISTED = 20;
+
+/** Runs every check; reads only. `standings` come from the migrator's status. */
+export function validateConnection(
+  connection: Connection,
+  standings: readonly MigrationStanding[],
+): ValidationReport {
+  const ledger = standings.flatMap(({ applied }) => (applied === null ? [] : [applied]));
+  const notChecked: string[] = [];
+  const findings = [
+    ...checkIntegrity(connection),
+    ...checkForeignKeys(connection),
+    ...checkParentKeys(connection),
+    ...checkLedger(connection, standings, ledger),
+    ...checkSchema(connection, ledger, notChecked),
+  ];
+  return { isValid: findings.length === 0, findings, notChecked };
+}
+
+function checkIntegrity(connection: Connection): ValidationFinding[] {
+  return connection
+    .readOnce(`PRAGMA integrity_check(${MAX_LISTED})`)
+    .map(([message]) => String(message))
+    .filter((message) => message !== "ok")
+    .map((observed) => ({
+      check: "integrity",
+      object: connection.path,
+      observed,
+      remedy: "Keep this file, copy it aside and restore a backup.",
+    }));
+}
+
+function checkForeignKeys(connection: Connection): ValidationFinding[] {
+  let violations: ReturnType<typeof readViolations>;
+  try {
+    violations = readViolations(connection);
+  } catch (error) {
+    // "foreign key mismatch": checkParentKeys names the key.
+    if (isSqliteError(error) && error.errno === 1) return [];
+    throw error;
+  }
+  const counts = new Map<string, { count: number; rowid: number | null }>();
+  for (const { table, parent, rowid } of violations) {
+    const key = `${table} -> ${parent}`;
+    counts.set(key, {
+      count: (counts.get(key)?.count ?? 0) + 1,
+      rowid: counts.get(key)?.rowid ?? rowid,
+    });
+  }
+  return [...counts].map(([object, { count, rowid }]) => ({
+    check: "foreign-keys",
+    object,
+    observed: `${count} row(s) point at nothing, the first has rowid ${String(rowid)}`,
+    remedy: "Insert the missing parents or delete these rows.",
+  }));
+}
+
+/** A foreign key whose parent columns are not unique fails only when it is used: on inserts, and on deletes. */
+function checkParentKeys(connection: Connection): ValidationFinding[] {
+  const keys = connection.readOnce(
+    `SELECT t.name, f.id, f."table", group_concat(coalesce(f."to", ''), ',')
+     FROM pragma_table_list AS t, pragma_foreign_key_list(t.name) AS f
+     WHERE t.schema = 'main' AND t.type = 'table'
+     GROUP BY t.name, f.id`,
+  );
+  const findings: ValidationFinding[] = [];
+  for (const [child, , parent, columns] of keys) {
+    const wanted = String(columns)
+      .split(",")
+      .filter((column) => column !== "")
+      .map((column) => column.toLowerCase());
+    const candidates = uniqueKeysOf(connection, String(parent));
+    const isMet =
+      wanted.length === 0
+        ? candidates.primary.length > 0
+        : candidates.all.some((key) => isSameSet(key, wanted));
+    if (isMet) continue;
+    findings.push({
+      check: "parent-keys",
+      object: `${String(child)} -> ${String(parent)}`,
+      observed: candidates.exists
+        ? `(${wanted.join(", ")}) is not unique in ${String(parent)}`
+        : `${String(parent)} does not exist`,
+      remedy: "Give the parent columns a primary key or a unique index in a new migration.",
+    });
+  }
+  return findings;
+}
+
+function uniqueKeysOf(
+  connection: Connection,
+  table: string,
+): { exists: boolean; primary: string[]; all: string[][] } {
+  const columns = connection.readOnce("SELECT name, pk FROM pragma_table_info(?)", table);
+  const primary = columns
+    .filter(([, pk]) => Number(pk) > 0)
+    .map(([name]) => String(name).toLowerCase());
+  const indexes = connection.readOnce(
+    `SELECT name FROM pragma_index_list(?) WHERE "unique" = 1 AND partial = 0`,
+    table,
+  );
+  const unique = indexes.map(([index]) =>
+    connection
+      .readOnce("SELECT name FROM pragma_index_info(?)", String(index))
+      .map(([name]) => String(name).toLowerCase()),
+  );
+  return {
+    exists: columns.length > 0,
+    primary,
+    all: primary.length > 0 ? [primary, ...unique] : unique,
+  };
+}
+
+function isSameSet(left: readonly string[], right: readonly string[]): boolean {
+  return left.length === right.length && left.every((item) => right.includes(item));
+}
+
+function checkLedger(
+  connection: Connection,
+  standings: readonly MigrationStanding[],
+  ledger: readonly AppliedMigration[],
+): ValidationFinding[] {
+  const findings: ValidationFinding[] = [];
+  for (const { version, name, state, editedSections } of standings) {
+    const object = `${formatVersion(version)}_${name}`;
+    if (state === "edited") {
+      findings.push({
+        check: "ledger",
+        object,
+        observed: `its ${editedSections.join(" and ")} section was edited after it was applied`,
+        remedy: "Restore the file's text and put the change into a new migration.",
+      });
+    } else if (state === "missing" || state === "newer") {
+      findings.push({
+        check: "ledger",
+        object,
+        observed: "it is applied but has no file",
+        remedy: "Restore the file.",
+      });
+    } else if (state === "late") {
+      findings.push({
+        check: "ledger",
+        object,
+        observed: "it is pending but older than the newest applied version",
+        remedy: "Give it a higher version, or apply it with --allow-out-of-order.",
+      });
+    }
+  }
+  const mirrored = Number(connection.readOnce("PRAGMA user_version")[0]?.[0]);
+  const expected = mirroredVersion(headOf(ledger));
+  if (ledger.length > 0 && mirrored !== expected) {
+    findings.push({
+      check: "ledger",
+      object: "PRAGMA user_version",
+      observed: `it is ${mirrored}, the ledger's head is ${expected}`,
+      remedy: `Something else wrote it; run PRAGMA user_version = ${expected}.`,
+    });
+  }
+  return findings;
+}
+
+/** Compares the schema with what the ledger's own up sections build in an empty database. */
+function checkSchema(
+  connection: Connection,
+  ledger: readonly AppliedMigration[],
+  notChecked: string[],
+): ValidationFinding[] {
+  if (ledger.some(({ up_sql }) => up_sql === null)) {
+    notChecked.push("schema: a migration is a function, so what it should have built is not known");
+    return [];
+  }
+  using replay = new Connection(new Database(IN_MEMORY), IN_MEMORY);
+  replay.runOnce("PRAGMA foreign_keys = OFF");
+  const ordered = [...ledger].sort((a, b) => a.applied_at - b.applied_at || a.version - b.version);
+  for (const { version, name, up_sql } of ordered) {
+    try {
+      replay.runScript(up_sql ?? "");
+    } catch (error) {
+      if (!isSqliteError(error)) throw error;
+      notChecked.push(
+        `schema: ${formatVersion(version)}_${name} does not run on an empty database (${error.message})`,
+      );
+      return [];
+    }
+  }
+  return diffSchemas(describeSchema(replay), describeSchema(connection)).map((difference) => ({
+    check: "schema",
+    object: difference.split(" ", 2).join(" "),
+    observed: difference,
+    remedy: "Undo the change made by hand, or put it into a migration.",
+  }));
+}

@@ -1,0 +1,52 @@
+/**
+ * Work that is written once and runs against a synchronous or an asynchronous engine.
+ *
+ * bun:sqlite answers at once and embedders rely on it; PostgreSQL answers with promises. A task is a
+ * generator that hands every driver answer to `settle`, and one of two runners decides what a promise means.
+ */
+
+export type MaybePromise<T> = T | PromiseLike<T>;
+
+export type Task<T> = Generator<PromiseLike<unknown>, T, unknown>;
+
+/** Waits for a driver's answer inside a task: `const rows = yield* settle(driver.readLedger())`. */
+export function* settle<T>(answer: MaybePromise<T>): Task<T> {
+  return isPromise(answer) ? ((yield answer) as T) : answer;
+}
+
+/**
+ * Runs a task to its end without leaving the current turn of the event loop.
+ * @throws {TypeError} when the driver answered with a promise: use `runAsync`.
+ */
+export function runSync<T>(task: Task<T>): T {
+  const step = task.next();
+  if (step.done === true) return step.value;
+  // Let the task's own clean-up run before the refusal leaves.
+  task.return(undefined as T);
+  throw new TypeError("Cannot run the task synchronously: its driver is asynchronous");
+}
+
+/** Runs a task to its end, awaiting every promise on the way. */
+export async function runAsync<T>(task: Task<T>): Promise<T> {
+  let step = task.next();
+  while (step.done !== true) {
+    let answer: unknown;
+    try {
+      answer = await step.value;
+    } catch (error) {
+      step = task.throw(error);
+      continue;
+    }
+    step = task.next(answer);
+  }
+  return step.value;
+}
+
+export function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "then" in value &&
+    typeof value.then === "function"
+  );
+}

@@ -1,0 +1,281 @@
+/** The catalogue of error codes: who must act, the exit code, the meaning, the way out. */
+
+/** Who must act on an error. */
+export type ErrorAudience = "caller" | "author" | "operator" | "maintainer";
+
+/** 0 done, 1 failed, 2 bad usage, 3 check found something, 4 busy, 5 newer than the program. */
+export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5 | 130;
+
+interface CatalogueEntry {
+  readonly audience: ErrorAudience;
+  readonly exitCode: ExitCode;
+  readonly meaning: string;
+  readonly fix: string;
+}
+
+const entry = (
+  audience: ErrorAudience,
+  exitCode: ExitCode,
+  meaning: string,
+  fix: string,
+): CatalogueEntry => ({ audience, exitCode, meaning, fix });
+
+/** One row a code; the key is part of the public API and never changes its meaning. */
+export const ERROR_CATALOGUE = Object.freeze({
+  CLI_USAGE: entry(
+    "caller",
+    2,
+    "A command, flag or argument is unknown, missing or one too many.",
+    "Use the nearest right spelling named in the message, or `--help`.",
+  ),
+  VALUE_INVALID: entry(
+    "caller",
+    2,
+    "A value is of the wrong type or out of its range.",
+    "Pass a value in the range that the message names.",
+  ),
+  OPTION_UNKNOWN: entry(
+    "caller",
+    2,
+    "An options object has a key that this call does not know.",
+    "Remove the key, or spell it as the message suggests.",
+  ),
+  DATABASE_PATH_INVALID: entry(
+    "caller",
+    2,
+    "The database path is empty, a directory, a symbolic link or a special file.",
+    "Name a regular file, or `:memory:` for a database that is not kept.",
+  ),
+  DATABASE_CLOSED: entry(
+    "caller",
+    2,
+    "The handle was used after `close()`.",
+    "Open the database again, or close it later.",
+  ),
+  TRANSACTION_PROMISE: entry(
+    "caller",
+    2,
+    "The function given to a transaction is async or returned a promise.",
+    "Do the asynchronous work first and pass a synchronous function.",
+  ),
+  DATABASE_NOT_FOUND: entry(
+    "operator",
+    1,
+    "A reading command was pointed at a file that does not exist.",
+    "Check `--db` and `USAGEDB_PATH`, or create the database with `usagedb`.",
+  ),
+  DATABASE_NOT_SQLITE: entry(
+    "operator",
+    1,
+    "The file is not an SQLite database.",
+    "Name another file; this one is left as it is.",
+  ),
+  DATABASE_FOREIGN: entry(
+    "operator",
+    1,
+    "The file is an SQLite database of another application.",
+    "Name another file; to migrate somebody else's database use `migrate --dir`.",
+  ),
+  DATABASE_NEWER: entry(
+    "operator",
+    5,
+    "The database was migrated by a newer version than these migrations know.",
+    "Use the newer program, or roll back with it (or with `migrate rollback`) first.",
+  ),
+  DATABASE_BUSY: entry(
+    "operator",
+    4,
+    "Another process held the database's lock for longer than the time-out.",
+    "Wait for the other process and run the command again.",
+  ),
+  DATABASE_FULL: entry(
+    "operator",
+    1,
+    "The disk or the database's page limit is full; the transaction was undone.",
+    "Free some space and run the command again.",
+  ),
+  DATABASE_READONLY: entry(
+    "operator",
+    1,
+    "The file or its folder may not be written.",
+    "Give this user write permission on the file and its folder.",
+  ),
+  DATABASE_CORRUPT: entry(
+    "operator",
+    1,
+    "SQLite reported damaged content, or could not read it.",
+    "Keep the file, copy it aside, and run `usagedb migrate validate` to see what is wrong.",
+  ),
+  DATABASE_IO: entry(
+    "operator",
+    1,
+    "The operating system failed to read or write the file.",
+    "Check the disk and run the command again.",
+  ),
+  DATABASE_CANNOT_OPEN: entry(
+    "operator",
+    1,
+    "The file or its folder cannot be opened or created.",
+    "Check that the folder exists and may be written.",
+  ),
+  DATABASE_INVALID: entry(
+    "operator",
+    3,
+    "Validation found something wrong in the database.",
+    "Read the findings; each names what it saw and what to do.",
+  ),
+  PRAGMA_REFUSED: entry(
+    "operator",
+    1,
+    "A setting that usagedb depends on could not be made on this file.",
+    "Use a file system with working locks and a writable folder.",
+  ),
+  CONSTRAINT_VIOLATED: entry(
+    "caller",
+    1,
+    "A row breaks a constraint of its table; nothing was written.",
+    "Correct the value that the message names.",
+  ),
+  SQL_FAILED: entry(
+    "maintainer",
+    1,
+    "A statement failed for a reason that has no code of its own.",
+    "Report it with the message and the version of usagedb.",
+  ),
+  LEDGER_FOREIGN: entry(
+    "operator",
+    1,
+    "`schema_migrations` exists but was written by another tool or an earlier product.",
+    "Use another file; the ledger is left as it is.",
+  ),
+  MIGRATIONS_NOT_FOUND: entry(
+    "operator",
+    1,
+    "The migration directory does not exist or cannot be read.",
+    "Check `--dir`.",
+  ),
+  MIGRATION_FILE_INVALID: entry(
+    "author",
+    1,
+    "A migration file's name is not `<version>_<name>` with a known ending.",
+    "Rename it like `003_add_user_tracking.sql`, or move it out of the directory.",
+  ),
+  MIGRATION_VERSION_DUPLICATE: entry(
+    "author",
+    1,
+    "Two migrations have the same version.",
+    "Give the newer one the next free version.",
+  ),
+  MIGRATION_SECTION_INVALID: entry(
+    "author",
+    1,
+    "The `-- migrate:` sections of a file are missing, repeated, out of order or mis-spelt.",
+    "Write one `-- migrate:up` and at most one `-- migrate:down` after it.",
+  ),
+  MIGRATION_SQL_UNTERMINATED: entry(
+    "author",
+    1,
+    "A string, quoted name, comment or trigger body is not closed.",
+    "Close it at the line and column named.",
+  ),
+  MIGRATION_SQL_NUL: entry(
+    "author",
+    1,
+    "The SQL contains a NUL byte, at which SQLite would silently stop reading.",
+    "Remove the byte; the file may be saved in UTF-16.",
+  ),
+  MIGRATION_TRANSACTION_CONTROL: entry(
+    "author",
+    1,
+    "A migration begins, ends or marks a transaction of its own.",
+    "Remove BEGIN, COMMIT, ROLLBACK, SAVEPOINT and RELEASE: each migration already is one.",
+  ),
+  MIGRATION_STATEMENT_FORBIDDEN: entry(
+    "author",
+    1,
+    "A migration uses ATTACH, DETACH, VACUUM or a PRAGMA that would escape its transaction.",
+    "Remove the statement.",
+  ),
+  MIGRATION_ASYNC: entry(
+    "author",
+    1,
+    "A migration's `up` or `down` is async, a generator, or returned a promise.",
+    "Make it synchronous: bun:sqlite needs no await.",
+  ),
+  MIGRATION_MODULE_INVALID: entry(
+    "author",
+    1,
+    "A migration module cannot be loaded or does not export `up`.",
+    "Export `up(db)` and, to be able to roll back, `down(db)`.",
+  ),
+  MIGRATION_FAILED: entry(
+    "author",
+    1,
+    "A statement of a migration failed; that migration was undone, earlier ones stay.",
+    "Correct the statement shown and run `up` again.",
+  ),
+  MIGRATION_FOREIGN_KEYS: entry(
+    "author",
+    1,
+    "A migration would leave rows that point at nothing; it was undone.",
+    "Move or delete the child rows in the same migration.",
+  ),
+  MIGRATION_ENDED_TRANSACTION: entry(
+    "author",
+    1,
+    "A migration ended the transaction it runs in, for instance by INSERT OR ROLLBACK.",
+    "Remove the statement that ends it.",
+  ),
+  MIGRATION_EDITED: entry(
+    "author",
+    1,
+    "A migration that was already applied has been changed.",
+    "Restore the file's text and put the change into a new migration.",
+  ),
+  MIGRATION_MISSING: entry(
+    "author",
+    1,
+    "A version stands in the ledger but its file is gone.",
+    "Restore the file.",
+  ),
+  MIGRATION_OUT_OF_ORDER: entry(
+    "author",
+    1,
+    "A pending migration is older than the newest applied one.",
+    "Give it a version above the newest applied one, or pass `--allow-out-of-order`.",
+  ),
+  MIGRATION_IRREVERSIBLE: entry(
+    "author",
+    1,
+    "A rollback would need a down that was never written.",
+    "Roll back to a version above it, or restore a backup.",
+  ),
+  MIGRATION_TARGET_UNKNOWN: entry(
+    "caller",
+    2,
+    "The version asked for exists neither in the migrations nor in the ledger.",
+    "Run `migrate status` to see the versions.",
+  ),
+  MIGRATION_FILE_EXISTS: entry(
+    "caller",
+    1,
+    "A file with the new migration's name already exists.",
+    "Choose another name.",
+  ),
+  CLOCK_JUMPED: entry(
+    "operator",
+    1,
+    "The clock disagrees with the newest writes, so a prune might delete fresh rows.",
+    "Correct the clock; if it is right, pass `--trust-clock`.",
+  ),
+  CANCELLED: entry(
+    "operator",
+    130,
+    "The work was interrupted; everything committed so far stays.",
+    "Run the command again to go on.",
+  ),
+} satisfies Record<string, CatalogueEntry>);
+
+export type ErrorCatalogue = typeof ERROR_CATALOGUE;
+
+export type ErrorCode = keyof ErrorCatalogue;

@@ -1,0 +1,45 @@
+/**
+ * The canonical form of SQL, and the one comparison behind "edited" and "drifted".
+ *
+ * Canonical form, version 1, a promise for ever because checksums in ledgers depend on it:
+ * CRLF becomes LF; comments vanish; the remaining tokens are joined by one space; the text of a token,
+ * its case included, is kept as it is.
+ */
+import { nextToken } from "./sql-scanner.ts";
+
+/** Prefix of checksums over this form; a later form gets a new one and old checksums stay readable. */
+export const CANONICAL_FORM = "sql1";
+
+/**
+ * Renders SQL blind to line ends, comments and white space.
+ * @throws {ScanError} for text that the scanner refuses.
+ */
+export function canonicalSql(sql: string): string {
+  const text = sql.includes("\r") ? sql.replaceAll("\r\n", "\n") : sql;
+  let canonical = "";
+  for (let token = nextToken(text, 0); token !== undefined; token = nextToken(text, token.end)) {
+    if (token.kind === "comment") continue;
+    canonical +=
+      canonical === ""
+        ? text.slice(token.start, token.end)
+        : ` ${text.slice(token.start, token.end)}`;
+  }
+  return canonical;
+}
+
+/** True when two texts differ at most in line ends, comments and white space. */
+export function isSameSql(left: string | null, right: string | null): boolean {
+  if (left === right) return true;
+  if (left === null || right === null) return false;
+  return canonicalSql(left) === canonicalSql(right);
+}
+
+/** Module source compared blind to line ends and trailing white space only: we do not parse TypeScript. */
+export function canonicalModule(source: string): string {
+  return source
+    .replaceAll("\r\n", "\n")
+    .split("\n")
+    .map((line) => line.trimEnd())
+    .join("\n")
+    .trim();
+}

@@ -1,0 +1,72 @@
+/** The grammar of file names in a migration directory. */
+import { parseVersion, type Version } from "./version.ts";
+
+/** What a file holds: both sections, one half of a pair, or a TypeScript module. */
+export type MigrationFileKind = "sql" | "up" | "down" | "module";
+
+export interface MigrationFileName {
+  readonly version: Version;
+  readonly name: string;
+  readonly kind: MigrationFileKind;
+}
+
+export type FileNameVerdict =
+  | { readonly is: "migration"; readonly file: MigrationFileName }
+  | { readonly is: "other" }
+  | { readonly is: "malformed"; readonly reason: string };
+
+const OTHER: FileNameVerdict = { is: "other" };
+const MODULE_ENDINGS = [".ts", ".js", ".mts", ".mjs"] as const;
+
+/** Names a migration may have after its version: one path segment without control or shell characters. */
+const NAME = /^[\p{L}\p{N}][\p{L}\p{N}_.\- ]*$/u;
+
+/**
+ * Sorts a directory entry into migration, something else (notes, types, tests) or a malformed migration.
+ * A file that ends in `.sql`, or starts with a digit and ends like a module, is never silently something else.
+ */
+export function parseFileName(fileName: string): FileNameVerdict {
+  if (fileName.startsWith(".") || fileName.endsWith("~")) return OTHER;
+  if (fileName.endsWith(".sql")) return parseStem(fileName.slice(0, -4), "sql");
+  if (fileName.endsWith(".d.ts") || /\.(test|spec)\.[mc]?[tj]s$/.test(fileName)) return OTHER;
+  for (const ending of MODULE_ENDINGS) {
+    if (fileName.endsWith(ending)) {
+      const first = fileName.charCodeAt(0);
+      if (first < 48 || first > 57) return OTHER;
+      return parseStem(fileName.slice(0, -ending.length), "module");
+    }
+  }
+  return OTHER;
+}
+
+function parseStem(stem: string, kind: "sql" | "module"): FileNameVerdict {
+  let fileKind: MigrationFileKind = kind;
+  let rest = stem;
+  if (kind === "sql" && rest.endsWith(".up")) {
+    fileKind = "up";
+    rest = rest.slice(0, -3);
+  } else if (kind === "sql" && rest.endsWith(".down")) {
+    fileKind = "down";
+    rest = rest.slice(0, -5);
+  }
+  let digits = 0;
+  while (digits < rest.length && rest.charCodeAt(digits) >= 48 && rest.charCodeAt(digits) <= 57)
+    digits++;
+  if (digits === 0) return { is: "malformed", reason: "it does not start with a version" };
+  const version = parseVersion(rest.slice(0, digits));
+  if (version === undefined)
+    return { is: "malformed", reason: "its version has more than 15 digits" };
+  if (version === 0) return { is: "malformed", reason: "version 0 means an empty database" };
+  const separator = rest[digits];
+  if (separator !== "_" && separator !== "-") {
+    return { is: "malformed", reason: "its version is not followed by `_` and a name" };
+  }
+  const name = rest.slice(digits + 1);
+  if (!NAME.test(name)) {
+    return {
+      is: "malformed",
+      reason: "its name is empty or has characters other than letters, digits, `_`, `-` and `.`",
+    };
+  }
+  return { is: "migration", file: { version, name, kind: fileKind } };
+}

@@ -1,0 +1,330 @@
+/**
+ * The planner: migrations + ledger + target -> ordered steps, or an error. It reads nothing and writes nothing.
+ *
+ * The disputed case is a pending migration older than the newest applied one (a branch merged late). goose
+ * and Rails run it where it is found, drizzle skips it for ever without a word. We refuse and name the file:
+ * running it later on one machine than on another gives two schemas under one version. `allowOutOfOrder`
+ * is for the author who has looked.
+ */
+import { InputError, MigrationError, OperationError } from "../errors.ts";
+import type { AppliedMigration, Migration, MigrationBody } from "./migration.ts";
+import { isSameSql } from "./canonical-sql.ts";
+import { formatVersion, NO_VERSION, type Version } from "./version.ts";
+
+export type Direction = "up" | "down";
+
+/** One version in one direction; the engine applies it whole or not at all. */
+export interface Step {
+  readonly direction: Direction;
+  readonly version: Version;
+  readonly name: string;
+  readonly file: string;
+  readonly body: MigrationBody;
+  /** What an up leaves in the ledger. */
+  readonly ledger: {
+    readonly checksum: string | null;
+    readonly upSql: string | null;
+    readonly downSql: string | null;
+  };
+}
+
+/**
+ * applied: in both, equal · cosmetic: in both, differing in line ends, comments, white space or name only ·
+ * edited: in both, really different · pending: only a file · late: pending but older than the head ·
+ * missing: only in the ledger · newer: only in the ledger and above every file.
+ */
+export type MigrationState =
+  "applied" | "cosmetic" | "edited" | "pending" | "late" | "missing" | "newer";
+
+export interface MigrationStanding {
+  readonly version: Version;
+  readonly name: string;
+  readonly state: MigrationState;
+  readonly migration: Migration | null;
+  readonly applied: AppliedMigration | null;
+  /** Which sections differ from the ledger, when edited. */
+  readonly editedSections: readonly Direction[];
+}
+
+/**
+ * Compares migrations with the ledger; one entry a version, ascending.
+ * Down sections are compared too: the ledger's copy is the one a rollback runs.
+ */
+export function compareWithLedger(
+  migrations: readonly Migration[],
+  ledger: readonly AppliedMigration[],
+): MigrationStanding[] {
+  const head = headOf(ledger);
+  const newest = migrations.reduce(
+    (max, migration) => Math.max(max, migration.version),
+    NO_VERSION,
+  );
+  const byVersion = new Map(ledger.map((applied) => [applied.version, applied]));
+  const standings = migrations.map((migration) => {
+    const applied = byVersion.get(migration.version) ?? null;
+    byVersion.delete(migration.version);
+    if (applied !== null) return standingOfBoth(migration, applied);
+    const state: MigrationState = migration.version < head ? "late" : "pending";
+    return {
+      version: migration.version,
+      name: migration.name,
+      state,
+      migration,
+      applied,
+      editedSections: [],
+    };
+  });
+  for (const applied of byVersion.values()) {
+    const state: MigrationState = applied.version > newest ? "newer" : "missing";
+    standings.push({
+      version: applied.version,
+      name: applied.name,
+      state,
+      migration: null,
+      applied,
+      editedSections: [],
+    });
+  }
+  return standings.sort((a, b) => a.version - b.version);
+}
+
+function standingOfBoth(migration: Migration, applied: AppliedMigration): MigrationStanding {
+  const base = { version: migration.version, name: migration.name, migration, applied };
+  const edited: Direction[] = [];
+  if (isUpEdited(migration, applied)) edited.push("up");
+  if (isDownEdited(migration, applied)) edited.push("down");
+  if (edited.length > 0) return { ...base, state: "edited", editedSections: edited };
+  const isIdentical =
+    migration.name === applied.name &&
+    textOf(migration.up) === applied.up_sql &&
+    textOf(migration.down) === applied.down_sql;
+  return { ...base, state: isIdentical ? "applied" : "cosmetic", editedSections: [] };
+}
+
+function isUpEdited(migration: Migration, applied: AppliedMigration): boolean {
+  // Functions have no stable text, so their name stands in for them.
+  if (migration.checksum === null || applied.checksum === null) {
+    return migration.checksum !== applied.checksum || migration.name !== applied.name;
+  }
+  return migration.checksum !== applied.checksum;
+}
+
+function isDownEdited(migration: Migration, applied: AppliedMigration): boolean {
+  if (migration.down?.kind === "function" || migration.up.kind === "function") return false;
+  return !isSameSql(textOf(migration.down), applied.down_sql);
+}
+
+function textOf(body: MigrationBody | null): string | null {
+  return body?.kind === "sql" ? body.sql : null;
+}
+
+export function headOf(ledger: readonly { readonly version: Version }[]): Version {
+  return ledger.reduce((max, applied) => Math.max(max, applied.version), NO_VERSION);
+}
+
+export interface PlanUpOptions {
+  /** The highest version to apply; every pending one when left out. */
+  readonly target?: Version;
+  readonly allowOutOfOrder?: boolean;
+}
+
+/**
+ * Decides which steps bring the ledger up to `target`; ascending, empty when already there.
+ * @throws {OperationError} DATABASE_NEWER when the ledger is ahead of every migration.
+ * @throws {MigrationError} MIGRATION_MISSING, MIGRATION_EDITED or MIGRATION_OUT_OF_ORDER.
+ * @throws {InputError} MIGRATION_TARGET_UNKNOWN when `target` names no migration or lies below the head.
+ */
+export function planUp(
+  migrations: readonly Migration[],
+  ledger: readonly AppliedMigration[],
+  options: PlanUpOptions = {},
+): Step[] {
+  const standings = compareWithLedger(migrations, ledger);
+  refuseNewer(standings, ledger);
+  refuseMissing(standings);
+  refuseEdited(standings);
+  const { target } = options;
+  if (target !== undefined) refuseUnknownTarget(target, standings, headOf(ledger));
+  const late = standings.filter((standing) => standing.state === "late");
+  if (late.length > 0 && options.allowOutOfOrder !== true) refuseLate(late, headOf(ledger));
+  return standings
+    .filter(({ state }) => state === "pending" || state === "late")
+    .filter(({ version }) => target === undefined || version <= target)
+    .map(({ migration }) => stepUp(migration as Migration));
+}
+
+/** The up step of one migration, whatever the ledger says. */
+export function stepUp(migration: Migration): Step {
+  return {
+    direction: "up",
+    version: migration.version,
+    name: migration.name,
+    file: migration.file,
+    body: migration.up,
+    ledger: {
+      checksum: migration.checksum,
+      upSql: textOf(migration.up),
+      downSql: textOf(migration.down),
+    },
+  };
+}
+
+export interface PlanDownOptions {
+  /** The version to go back to, which stays applied; one version back when left out. */
+  readonly target?: Version;
+  /** Prefer the files' down sections over the ledger's, for a down that was repaired after it was applied. */
+  readonly useFiles?: boolean;
+}
+
+/**
+ * Decides which steps take the ledger down to `target`; descending, empty when already there.
+ * SQL comes from the ledger, so that an older checkout can undo what a newer one did; functions need their module.
+ * @throws {InputError} MIGRATION_TARGET_UNKNOWN when `target` is neither 0 nor applied.
+ * @throws {MigrationError} MIGRATION_IRREVERSIBLE when any version on the way has no down.
+ */
+export function planDown(
+  migrations: readonly Migration[],
+  ledger: readonly AppliedMigration[],
+  options: PlanDownOptions = {},
+): Step[] {
+  const descending = [...ledger].sort((a, b) => b.version - a.version);
+  const target = options.target ?? descending[1]?.version ?? NO_VERSION;
+  if (target !== NO_VERSION && !ledger.some((applied) => applied.version === target)) {
+    throw new InputError(
+      "MIGRATION_TARGET_UNKNOWN",
+      `Cannot roll back to version ${formatVersion(target)}: it is not applied, expected 0 or an applied version`,
+      { details: { target, applied: descending.map((applied) => applied.version) } },
+    );
+  }
+  const byVersion = new Map(migrations.map((migration) => [migration.version, migration]));
+  const doomed = descending.filter((applied) => applied.version > target);
+  const bodies = doomed.map((applied) =>
+    downOf(applied, byVersion.get(applied.version), options.useFiles === true),
+  );
+  const stuck = doomed.filter((_, index) => bodies[index] === null);
+  if (stuck.length > 0) refuseIrreversible(stuck, target);
+  return doomed.map((applied, index) => ({
+    direction: "down",
+    version: applied.version,
+    name: applied.name,
+    file: byVersion.get(applied.version)?.file ?? ledgerFile(applied),
+    body: bodies[index] as MigrationBody,
+    ledger: { checksum: applied.checksum, upSql: applied.up_sql, downSql: applied.down_sql },
+  }));
+}
+
+function downOf(
+  applied: AppliedMigration,
+  migration: Migration | undefined,
+  useFiles: boolean,
+): MigrationBody | null {
+  const fromFile = migration?.down ?? null;
+  if (useFiles && fromFile !== null) return fromFile;
+  if (applied.down_sql !== null) {
+    // The file's own copy gives better positions, as long as it is the same text.
+    if (fromFile?.kind === "sql" && fromFile.sql === applied.down_sql) return fromFile;
+    return { kind: "sql", sql: applied.down_sql, file: ledgerFile(applied), firstLine: 1 };
+  }
+  return fromFile?.kind === "function" ? fromFile : null;
+}
+
+const ledgerFile = (applied: AppliedMigration): string =>
+  `ledger entry ${formatVersion(applied.version)}_${applied.name}`;
+
+const label = (entry: { readonly version: Version; readonly name: string }): string =>
+  `${formatVersion(entry.version)}_${entry.name}`;
+const labels = (entries: readonly { readonly version: Version; readonly name: string }[]): string =>
+  entries.map(label).join(", ");
+
+function refuseNewer(
+  standings: readonly MigrationStanding[],
+  ledger: readonly AppliedMigration[],
+): void {
+  const newer = standings.filter((standing) => standing.state === "newer");
+  if (newer.length === 0) return;
+  const known = standings.reduce(
+    (max, { migration }) => Math.max(max, migration?.version ?? NO_VERSION),
+    NO_VERSION,
+  );
+  throw new OperationError(
+    "DATABASE_NEWER",
+    `Cannot migrate: the database is at version ${headOf(ledger)} (${labels(newer)} applied), expected at most ${known}, the newest migration known here`,
+    {
+      details: {
+        currentVersion: headOf(ledger),
+        latestVersion: known,
+        versions: newer.map(({ version }) => version),
+      },
+    },
+  );
+}
+
+function refuseMissing(standings: readonly MigrationStanding[]): void {
+  const missing = standings.filter((standing) => standing.state === "missing");
+  if (missing.length === 0) return;
+  throw new MigrationError(
+    "MIGRATION_MISSING",
+    `Cannot migrate: ${labels(missing)} is applied but its file is gone, expected a file for every applied version`,
+    { details: { versions: missing.map(({ version }) => version) } },
+  );
+}
+
+function refuseEdited(standings: readonly MigrationStanding[]): void {
+  const edited = standings.filter(({ editedSections }) => editedSections.includes("up"));
+  if (edited.length === 0) return;
+  throw new MigrationError(
+    "MIGRATION_EDITED",
+    `Cannot migrate: ${labels(edited)} was edited after it was applied, expected the text that ran`,
+    {
+      details: {
+        versions: edited.map(({ version }) => version),
+        files: edited.map(({ migration }) => migration?.file ?? null),
+      },
+    },
+  );
+}
+
+function refuseLate(late: readonly MigrationStanding[], head: Version): never {
+  throw new MigrationError(
+    "MIGRATION_OUT_OF_ORDER",
+    `Cannot migrate: ${labels(late)} is pending but older than the newest applied version, expected only versions above ${formatVersion(head)}`,
+    {
+      details: {
+        versions: late.map(({ version }) => version),
+        files: late.map(({ migration }) => migration?.file ?? null),
+        currentVersion: head,
+      },
+    },
+  );
+}
+
+function refuseUnknownTarget(
+  target: Version,
+  standings: readonly MigrationStanding[],
+  head: Version,
+): void {
+  if (target < head) {
+    throw new InputError(
+      "MIGRATION_TARGET_UNKNOWN",
+      `Cannot migrate up to version ${formatVersion(target)}: the database is at ${formatVersion(head)}, expected a version at or above it`,
+      {
+        details: { target, currentVersion: head },
+        hint: `Run \`migrate rollback ${target}\` to go back.`,
+      },
+    );
+  }
+  if (standings.some(({ version, migration }) => version === target && migration !== null)) return;
+  throw new InputError(
+    "MIGRATION_TARGET_UNKNOWN",
+    `Cannot migrate up to version ${formatVersion(target)}: no migration has it, expected one of the migrations`,
+    { details: { target, versions: standings.map(({ version }) => version) } },
+  );
+}
+
+function refuseIrreversible(stuck: readonly AppliedMigration[], target: Version): never {
+  throw new MigrationError(
+    "MIGRATION_IRREVERSIBLE",
+    `Cannot roll back to version ${formatVersion(target)}: ${labels(stuck)} has no down, expected one for every version on the way`,
+    { details: { target, versions: stuck.map(({ version }) => version) } },
+  );
+}

@@ -1,0 +1,218 @@
+/** The text of a migration file, split into its up and down sections. */
+import { MigrationError, type SourcePosition } from "../errors.ts";
+import { locate, nextToken, ScanError, splitStatements, type Statement } from "./sql-scanner.ts";
+import type { SqlBody } from "./migration.ts";
+
+export interface ParsedSqlFile {
+  readonly up: SqlBody;
+  readonly down: SqlBody | null;
+  readonly description: string;
+  /** False for plain SQL: everything is up, and it can't be undone. */
+  readonly hasSections: boolean;
+}
+
+const BYTE_ORDER_MARK = 0xfeff;
+/** `migrate:up` and anything a slip of the finger makes of it. */
+const MARKER = /^--[ \t]*migrate[ \t]*:[ \t]*(\S*)[ \t]*(.*?)[ \t\r]*$/i;
+/** Sections of other tools: read as plain SQL, their down would run right after their up. */
+const FOREIGN_MARKER = /^--[ \t]*(\+goose|\+migrate|rambler)\b/i;
+const DESCRIPTION = /^--[ \t]*Description:[ \t]*(.+?)[ \t\r]*$/im;
+
+/**
+ * Parses one `.sql` file that may have `-- migrate:up` and `-- migrate:down` sections.
+ * @throws {MigrationError} MIGRATION_SECTION_INVALID, MIGRATION_SQL_UNTERMINATED, MIGRATION_SQL_NUL,
+ *   MIGRATION_TRANSACTION_CONTROL or MIGRATION_STATEMENT_FORBIDDEN, with file, line and column.
+ */
+export function parseSqlFile(file: string, content: string): ParsedSqlFile {
+  const text = stripByteOrderMark(content);
+  const whole: SqlBody = { kind: "sql", sql: text, file, firstLine: 1 };
+  const markers = findMarkers(whole);
+  const description = DESCRIPTION.exec(text)?.[1] ?? "";
+  const up = markers[0];
+  if (up === undefined) {
+    checkBody(whole);
+    return { up: whole, down: null, description, hasSections: false };
+  }
+  if (up.direction !== "up")
+    refuseSection(whole, up.start, "the down section comes before any `-- migrate:up`");
+  const [, down, surplus] = markers;
+  if (down !== undefined && down.direction === "up")
+    refuseSection(whole, down.start, "`-- migrate:up` appears twice");
+  if (surplus !== undefined) {
+    refuseSection(whole, surplus.start, `\`-- migrate:${surplus.direction}\` appears twice`);
+  }
+  const before: SqlBody = { ...whole, sql: text.slice(0, up.start) };
+  const stray = statementsOf(before)[0];
+  if (stray !== undefined)
+    refuseSection(whole, stray.start, "a statement stands before `-- migrate:up`");
+  const upBody = section(whole, up.end, down?.start ?? text.length);
+  checkBody(upBody);
+  if (down === undefined) return { up: upBody, down: null, description, hasSections: true };
+  const downBody = section(whole, down.end, text.length);
+  checkBody(downBody);
+  // A down section with nothing but comments is a statement of intent, not a way back.
+  const isEmpty = statementsOf(downBody).length === 0;
+  return { up: upBody, down: isEmpty ? null : downBody, description, hasSections: true };
+}
+
+/**
+ * Parses one half of a `.up.sql` / `.down.sql` pair, in which section markers have no place.
+ * @throws {MigrationError} as `parseSqlFile`.
+ */
+export function parseSqlHalf(
+  file: string,
+  content: string,
+): { readonly body: SqlBody; readonly description: string } {
+  const text = stripByteOrderMark(content);
+  const body: SqlBody = { kind: "sql", sql: text, file, firstLine: 1 };
+  const marker = findMarkers(body)[0];
+  if (marker !== undefined)
+    refuseSection(body, marker.start, "a section marker stands in one half of a pair");
+  checkBody(body);
+  return { body, description: DESCRIPTION.exec(text)?.[1] ?? "" };
+}
+
+/**
+ * Splits a body into statements, with scanner problems turned into positions.
+ * @throws {MigrationError} MIGRATION_SQL_UNTERMINATED or MIGRATION_SQL_NUL.
+ */
+export function statementsOf(body: SqlBody): Statement[] {
+  return scanning(body, () => splitStatements(body.sql));
+}
+
+/** The position of a UTF-16 offset inside `body.sql`, counted in its file. */
+export function positionIn(body: SqlBody, offset: number): SourcePosition {
+  const at = locate(body.sql, offset);
+  return {
+    file: body.file,
+    line: body.firstLine + at.line - 1,
+    column: at.column,
+    sourceLine: at.sourceLine,
+  };
+}
+
+/**
+ * Refuses what would end or escape the transaction a migration runs in.
+ * @throws {MigrationError} MIGRATION_TRANSACTION_CONTROL or MIGRATION_STATEMENT_FORBIDDEN.
+ */
+export function checkStatement(body: SqlBody, statement: Statement): void {
+  const verb = statement.words[0] ?? "";
+  if (TRANSACTION_VERBS.has(verb)) {
+    throw refusal("MIGRATION_TRANSACTION_CONTROL", body, statement, `it says ${verb}`);
+  }
+  if (FORBIDDEN_VERBS.has(verb)) {
+    throw refusal("MIGRATION_STATEMENT_FORBIDDEN", body, statement, `it says ${verb}`);
+  }
+  if (verb !== "PRAGMA") return;
+  const pragma = FORBIDDEN_PRAGMA.exec(statement.text)?.[1];
+  if (pragma === undefined) return;
+  throw refusal(
+    "MIGRATION_STATEMENT_FORBIDDEN",
+    body,
+    statement,
+    `it sets PRAGMA ${pragma.toLowerCase()}`,
+  );
+}
+
+const TRANSACTION_VERBS: ReadonlySet<string> = new Set([
+  "BEGIN",
+  "COMMIT",
+  "END",
+  "ROLLBACK",
+  "SAVEPOINT",
+  "RELEASE",
+]);
+const FORBIDDEN_VERBS: ReadonlySet<string> = new Set(["ATTACH", "DETACH", "VACUUM"]);
+/** `user_version` mirrors the ledger's head; the other two would break the file. */
+const FORBIDDEN_PRAGMA =
+  /^PRAGMA\s+(?:\w+\s*\.\s*)?(user_version|schema_version|writable_schema)\s*[=(]/i;
+
+function checkBody(body: SqlBody): void {
+  for (const statement of statementsOf(body)) checkStatement(body, statement);
+}
+
+interface Marker {
+  readonly direction: "up" | "down";
+  readonly start: number;
+  /** Offset of the first character of the line after the marker. */
+  readonly end: number;
+}
+
+function findMarkers(body: SqlBody): Marker[] {
+  return scanning(body, () => {
+    const text = body.sql;
+    const markers: Marker[] = [];
+    for (let token = nextToken(text, 0); token !== undefined; token = nextToken(text, token.end)) {
+      if (token.kind !== "comment" || text[token.start] !== "-") continue;
+      const comment = text.slice(token.start, token.end);
+      const foreign = FOREIGN_MARKER.exec(comment);
+      if (foreign !== null)
+        refuseSection(body, token.start, `it has a \`${foreign[1]}\` annotation of another tool`);
+      const marker = MARKER.exec(comment);
+      if (marker === null) continue;
+      const direction = marker[1];
+      if (direction !== "up" && direction !== "down") {
+        refuseSection(body, token.start, `\`migrate:${direction}\` is neither up nor down`);
+      }
+      if (marker[2] !== "")
+        refuseSection(body, token.start, `the option \`${marker[2]}\` is not known`);
+      markers.push({ direction, start: token.start, end: Math.min(token.end + 1, text.length) });
+    }
+    return markers;
+  });
+}
+
+function section(whole: SqlBody, start: number, end: number): SqlBody {
+  const firstLine = locate(whole.sql, start).line;
+  return { ...whole, sql: whole.sql.slice(start, end), firstLine };
+}
+
+function stripByteOrderMark(content: string): string {
+  return content.charCodeAt(0) === BYTE_ORDER_MARK ? content.slice(1) : content;
+}
+
+function scanning<T>(body: SqlBody, scan: () => T): T {
+  try {
+    return scan();
+  } catch (error) {
+    if (!(error instanceof ScanError)) throw error;
+    const position = positionIn(body, error.scan.offset);
+    const code = error.scan.problem === "nul" ? "MIGRATION_SQL_NUL" : "MIGRATION_SQL_UNTERMINATED";
+    const observed =
+      error.scan.problem === "nul" ? "a NUL byte" : `an unterminated ${error.scan.what}`;
+    throw new MigrationError(
+      code,
+      `Cannot read ${where(position)}: ${observed}, expected complete SQL`,
+      {
+        details: { position },
+      },
+    );
+  }
+}
+
+function refuseSection(body: SqlBody, offset: number, observed: string): never {
+  const position = positionIn(body, offset);
+  throw new MigrationError(
+    "MIGRATION_SECTION_INVALID",
+    `Cannot read ${where(position)}: ${observed}, expected one \`-- migrate:up\` and at most one \`-- migrate:down\` after it`,
+    { details: { position } },
+  );
+}
+
+function refusal(
+  code: "MIGRATION_TRANSACTION_CONTROL" | "MIGRATION_STATEMENT_FORBIDDEN",
+  body: SqlBody,
+  statement: Statement,
+  observed: string,
+): MigrationError {
+  const position = positionIn(body, statement.start);
+  return new MigrationError(
+    code,
+    `Cannot use the statement at ${where(position)}: ${observed}, expected only statements that stay inside the migration's own transaction`,
+    { details: { position } },
+  );
+}
+
+function where(position: SourcePosition): string {
+  return `${position.file}:${position.line}:${position.column}`;
+}

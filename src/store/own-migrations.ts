@@ -1,0 +1,263 @@
+/** Written by `usagedb migrate bundle`; edit the migrations and write it again. */
+import type { BundledMigration, MigrationBundle } from "../engine/source.ts";
+
+const entries: readonly BundledMigration[] = [
+  {
+    version: 1,
+    name: "create_sessions_and_events",
+    fileName: "001_create_sessions_and_events.sql",
+    sql: `-- Migration: 001_create_sessions_and_events
+-- Description: Sessions, the parent of everything an agent does, and the hook events that belong to them
+-- Created: 2026-11-20
+
+-- migrate:up
+
+-- Every time is INTEGER epoch milliseconds, UTC. The lower bound of the checks is 1973 in milliseconds, a
+-- date far in the future in seconds: it refuses seconds, which once made a prune delete fresh rows.
+CREATE TABLE sessions (
+  session_id TEXT PRIMARY KEY CHECK (session_id <> ''),
+  agent TEXT,
+  project TEXT,
+  started_at INTEGER CHECK (started_at BETWEEN 100000000000 AND 253402300799999),
+  last_seen_at INTEGER CHECK (last_seen_at BETWEEN 100000000000 AND 253402300799999),
+  created_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER))
+    CHECK (created_at BETWEEN 100000000000 AND 253402300799999),
+  updated_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER))
+    CHECK (updated_at BETWEEN 100000000000 AND 253402300799999)
+) STRICT;
+
+CREATE INDEX idx_sessions_last_seen_at ON sessions (last_seen_at);
+CREATE INDEX idx_sessions_updated_at ON sessions (updated_at);
+
+CREATE TABLE events (
+  id INTEGER PRIMARY KEY,
+  source_app TEXT NOT NULL,
+  session_id TEXT NOT NULL REFERENCES sessions (session_id) ON DELETE CASCADE,
+  hook_event_type TEXT NOT NULL,
+  payload TEXT NOT NULL CHECK (json_valid(payload)),
+  chat TEXT CHECK (chat IS NULL OR json_valid(chat)),
+  summary TEXT,
+  model_name TEXT,
+  timestamp INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER))
+    CHECK (timestamp BETWEEN 100000000000 AND 253402300799999),
+  dedupe_key TEXT
+) STRICT;
+
+CREATE UNIQUE INDEX idx_events_dedupe_key ON events (dedupe_key) WHERE dedupe_key IS NOT NULL;
+CREATE INDEX idx_events_session_id ON events (session_id, timestamp);
+CREATE INDEX idx_events_hook_event_type ON events (hook_event_type, timestamp);
+CREATE INDEX idx_events_timestamp ON events (timestamp);
+
+-- migrate:down
+DROP TABLE events;
+DROP TABLE sessions;
+`,
+  },
+  {
+    version: 2,
+    name: "create_usage_config",
+    fileName: "002_create_usage_config.sql",
+    sql: `-- Migration: 002_create_usage_config
+-- Description: The settings of usage monitoring, exactly one row of them active
+-- Created: 2026-11-20
+
+-- migrate:up
+
+CREATE TABLE usage_config (
+  id INTEGER PRIMARY KEY,
+  plan TEXT NOT NULL DEFAULT 'custom' CHECK (plan IN ('pro', 'max5', 'max20', 'custom')),
+  custom_limit_tokens INTEGER CHECK (custom_limit_tokens IS NULL OR custom_limit_tokens > 0),
+  view TEXT NOT NULL DEFAULT 'realtime' CHECK (view IN ('realtime', 'daily', 'monthly', 'session')),
+  timezone TEXT NOT NULL DEFAULT 'auto' CHECK (timezone <> ''),
+  time_format TEXT NOT NULL DEFAULT 'auto' CHECK (time_format IN ('12h', '24h', 'auto')),
+  theme TEXT NOT NULL DEFAULT 'auto' CHECK (theme IN ('light', 'dark', 'classic', 'auto')),
+  refresh_rate INTEGER NOT NULL DEFAULT 10 CHECK (refresh_rate >= 1 AND refresh_rate <= 60),
+  refresh_per_second REAL NOT NULL DEFAULT 0.75
+    CHECK (refresh_per_second >= 0.1 AND refresh_per_second <= 20.0),
+  reset_hour INTEGER CHECK (reset_hour IS NULL OR (reset_hour >= 0 AND reset_hour <= 23)),
+  created_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER))
+    CHECK (created_at BETWEEN 100000000000 AND 253402300799999),
+  updated_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER))
+    CHECK (updated_at BETWEEN 100000000000 AND 253402300799999),
+  is_active INTEGER NOT NULL DEFAULT 1 CHECK (is_active IN (0, 1))
+) STRICT;
+
+CREATE UNIQUE INDEX idx_usage_config_active ON usage_config (is_active) WHERE is_active = 1;
+
+-- For writers that do not set it themselves; it never goes back, even when the clock does.
+CREATE TRIGGER trg_usage_config_updated_at
+AFTER UPDATE ON usage_config
+FOR EACH ROW
+WHEN NEW.updated_at = OLD.updated_at
+BEGIN
+  UPDATE usage_config
+  SET updated_at = max(OLD.updated_at, CAST(unixepoch('subsec') * 1000 AS INTEGER))
+  WHERE id = NEW.id;
+END;
+
+INSERT INTO usage_config DEFAULT VALUES;
+
+-- migrate:down
+DROP TABLE usage_config;
+`,
+  },
+  {
+    version: 3,
+    name: "create_usage_snapshots",
+    fileName: "003_create_usage_snapshots.sql",
+    sql: `-- Migration: 003_create_usage_snapshots
+-- Description: What usage looked like at a moment, one JSON document a row
+-- Created: 2026-11-20
+
+-- migrate:up
+
+CREATE TABLE usage_snapshots (
+  id INTEGER PRIMARY KEY,
+  session_id TEXT NOT NULL REFERENCES sessions (session_id) ON DELETE CASCADE,
+  snapshot_data TEXT NOT NULL CHECK (json_valid(snapshot_data)),
+  snapshot_type TEXT NOT NULL DEFAULT 'stats' CHECK (snapshot_type IN ('stats', 'config', 'session')),
+  timestamp INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER))
+    CHECK (timestamp BETWEEN 100000000000 AND 253402300799999)
+) STRICT;
+
+-- With session_id alone, the latest 50 of a session with 200,000 rows took 349 ms; with the time 0.03 ms.
+CREATE INDEX idx_usage_snapshots_session_id ON usage_snapshots (session_id, timestamp);
+CREATE INDEX idx_usage_snapshots_timestamp ON usage_snapshots (timestamp);
+CREATE INDEX idx_usage_snapshots_type ON usage_snapshots (snapshot_type, timestamp);
+
+-- migrate:down
+DROP TABLE usage_snapshots;
+`,
+  },
+  {
+    version: 4,
+    name: "create_bars_cache",
+    fileName: "004_create_bars_cache.sql",
+    sql: `-- Migration: 004_create_bars_cache
+-- Description: Market bars by symbol, provider and timeframe
+-- Created: 2026-11-20
+
+-- migrate:up
+
+-- Bars are older than computers, so their times may be negative; what is refused is 2 January to 26 April
+-- 1970: every date from 1973 to 2286 falls there when it is given in seconds.
+CREATE TABLE bars_cache (
+  symbol TEXT NOT NULL CHECK (symbol <> ''),
+  provider TEXT NOT NULL CHECK (provider <> ''),
+  timeframe TEXT NOT NULL CHECK (timeframe <> ''),
+  timestamp INTEGER NOT NULL
+    CHECK (timestamp BETWEEN -62135596800000 AND 253402300799999
+      AND timestamp NOT BETWEEN 100000000 AND 9999999999),
+  open REAL NOT NULL,
+  high REAL NOT NULL,
+  low REAL NOT NULL,
+  close REAL NOT NULL,
+  volume REAL NOT NULL CHECK (volume >= 0),
+  revision INTEGER NOT NULL DEFAULT 0 CHECK (revision >= 0),
+  providerPriority INTEGER NOT NULL DEFAULT 0,
+  insertedAt INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER))
+    CHECK (insertedAt BETWEEN 100000000000 AND 253402300799999),
+  PRIMARY KEY (symbol, provider, timeframe, timestamp)
+) STRICT;
+
+CREATE INDEX idx_bars_cache_lookup ON bars_cache (symbol, timeframe, timestamp);
+CREATE INDEX idx_bars_cache_provider ON bars_cache (provider, symbol);
+
+-- migrate:down
+DROP TABLE bars_cache;
+`,
+  },
+  {
+    version: 5,
+    name: "create_usage_messages",
+    fileName: "005_create_usage_messages.sql",
+    sql: `-- Migration: 005_create_usage_messages
+-- Description: The ledger of tokens, one row a model response, and the transcript files they came from
+-- Created: 2026-11-20
+
+-- migrate:up
+
+-- How far each transcript has been read. A row outlives its file.
+CREATE TABLE usage_sources (
+  source_id INTEGER PRIMARY KEY,
+  agent TEXT NOT NULL,
+  path TEXT NOT NULL UNIQUE,
+  -- inode, size and modification time when last read: equal means there is nothing new
+  stamp TEXT NOT NULL,
+  offset_bytes INTEGER NOT NULL CHECK (offset_bytes >= 0),
+  line_count INTEGER NOT NULL CHECK (line_count >= 0),
+  -- hash of the bytes at the start and just before offset_bytes: changed means read again from 0
+  edges_hash TEXT NOT NULL,
+  malformed_count INTEGER NOT NULL DEFAULT 0 CHECK (malformed_count >= 0),
+  read_at INTEGER NOT NULL CHECK (read_at BETWEEN 100000000000 AND 253402300799999),
+  missing_since INTEGER CHECK (missing_since BETWEEN 100000000000 AND 253402300799999)
+) STRICT;
+
+CREATE TABLE usage_messages (
+  id INTEGER PRIMARY KEY,
+  agent TEXT NOT NULL,
+  message_id TEXT NOT NULL CHECK (message_id <> ''),
+  -- '' where the agent gave none
+  request_id TEXT NOT NULL DEFAULT '',
+  -- no cascade: messages are never deleted by accident
+  session_id TEXT NOT NULL REFERENCES sessions (session_id),
+  project TEXT NOT NULL,
+  model TEXT NOT NULL,
+  timestamp INTEGER NOT NULL CHECK (timestamp BETWEEN 100000000000 AND 253402300799999),
+  is_sidechain INTEGER NOT NULL DEFAULT 0 CHECK (is_sidechain IN (0, 1)),
+  input_tokens INTEGER NOT NULL CHECK (input_tokens >= 0),
+  output_tokens INTEGER NOT NULL CHECK (output_tokens >= 0),
+  cache_write_5m_tokens INTEGER NOT NULL CHECK (cache_write_5m_tokens >= 0),
+  cache_write_1h_tokens INTEGER NOT NULL CHECK (cache_write_1h_tokens >= 0),
+  cache_read_tokens INTEGER NOT NULL CHECK (cache_read_tokens >= 0),
+  reported_cost_usd REAL,
+  source_id INTEGER REFERENCES usage_sources (source_id),
+  source_offset INTEGER
+) STRICT;
+
+CREATE UNIQUE INDEX idx_usage_messages_key ON usage_messages (message_id, request_id, agent);
+CREATE INDEX idx_usage_messages_session_id ON usage_messages (session_id, timestamp);
+CREATE INDEX idx_usage_messages_timestamp ON usage_messages (timestamp);
+
+-- migrate:down
+DROP TABLE usage_messages;
+DROP TABLE usage_sources;
+`,
+  },
+  {
+    version: 6,
+    name: "create_usage_rollups",
+    fileName: "006_create_usage_rollups.sql",
+    sql: `-- Migration: 006_create_usage_rollups
+-- Description: Tokens by UTC hour, project, model and agent: what reports read, and what outlives every prune
+-- Created: 2026-11-20
+
+-- migrate:up
+
+CREATE TABLE usage_rollups (
+  hour INTEGER NOT NULL
+    CHECK (hour BETWEEN 100000000000 AND 253402300799999 AND hour % 3600000 = 0),
+  project TEXT NOT NULL,
+  model TEXT NOT NULL,
+  agent TEXT NOT NULL,
+  message_count INTEGER NOT NULL CHECK (message_count > 0),
+  input_tokens INTEGER NOT NULL CHECK (input_tokens >= 0),
+  output_tokens INTEGER NOT NULL CHECK (output_tokens >= 0),
+  cache_write_5m_tokens INTEGER NOT NULL CHECK (cache_write_5m_tokens >= 0),
+  cache_write_1h_tokens INTEGER NOT NULL CHECK (cache_write_1h_tokens >= 0),
+  cache_read_tokens INTEGER NOT NULL CHECK (cache_read_tokens >= 0),
+  reported_cost_usd REAL,
+  PRIMARY KEY (hour, project, model, agent)
+) STRICT, WITHOUT ROWID;
+
+-- migrate:down
+DROP TABLE usage_rollups;
+`,
+  },
+];
+
+export const migrations: MigrationBundle = {
+  stamp: "bundle:12db5a72b851f6d626b74b4769ae01f1076dfb062628d394902aaa42621d4bb3",
+  versions: [1, 2, 3, 4, 5, 6],
+  load: () => entries,
+};

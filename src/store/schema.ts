@@ -1,0 +1,38 @@
+/** The product's own schema: its migrations, and the mark by which its files are known. */
+import { OperationError } from "../errors.ts";
+import { bundleSource, type MigrationSource } from "../engine/source.ts";
+import type { Connection } from "../engine/sqlite/connection.ts";
+import { migrations } from "./own-migrations.ts";
+
+/** `PRAGMA application_id` of our files: "USDB". */
+export const APPLICATION_ID = 0x55534442;
+
+/** The migrations under `migrations/sqlite`, as they were bundled. */
+export function ownMigrations(): MigrationSource {
+  return bundleSource(migrations, "usagedb's own migrations");
+}
+
+/**
+ * Refuses a file that another application owns; an empty file and one with our ledger pass.
+ * @throws {OperationError} DATABASE_FOREIGN.
+ */
+export function refuseForeign(connection: Connection): void {
+  const applicationId = Number(connection.readOnce("PRAGMA application_id")[0]?.[0] ?? 0);
+  if (applicationId === APPLICATION_ID) return;
+  if (applicationId !== 0)
+    refuse(connection, `its application_id is 0x${applicationId.toString(16)}`, applicationId);
+  const tables = connection.readOnce(
+    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+  );
+  const isOurs = tables.length === 0 || tables.some(([name]) => name === "schema_migrations");
+  if (!isOurs)
+    refuse(connection, `it holds ${tables.length} table(s) and no ledger`, applicationId);
+}
+
+function refuse(connection: Connection, observed: string, applicationId: number): never {
+  throw new OperationError(
+    "DATABASE_FOREIGN",
+    `Cannot use ${connection.path}: ${observed}, expected a database of usagedb or an empty file`,
+    { details: { path: connection.path, applicationId } },
+  );
+}
