@@ -82,6 +82,12 @@ export const ERROR_CATALOGUE = Object.freeze({
     "The database was migrated by a newer version than these migrations know.",
     "Use the newer program, or roll back with it (or with `migrate rollback`) first.",
   ),
+  DATABASE_OUTDATED: entry(
+    "operator",
+    3,
+    "A reading command found a database that is behind this program.",
+    "Run `usagedb migrate` to bring it up to date.",
+  ),
   DATABASE_BUSY: entry(
     "operator",
     4,

@@ -1,0 +1,35 @@
+/** A line that says how far long work is; on a terminal only. */
+
+const WIDTH = 24;
+const REDRAW_MS = 100;
+
+export class ProgressLine {
+  readonly #label: string;
+  readonly #isShown: boolean;
+  #drawnAt = 0;
+
+  constructor(label: string, isQuiet: boolean) {
+    this.#label = label;
+    this.#isShown = !isQuiet && process.stderr.isTTY === true;
+  }
+
+  update(done: number, total: number, unit: (amount: number) => string): void {
+    const now = performance.now();
+    if (!this.#isShown || now - this.#drawnAt < REDRAW_MS) return;
+    this.#drawnAt = now;
+    const share = total <= 0 ? 1 : Math.min(1, done / total);
+    const filled = Math.round(share * WIDTH);
+    process.stderr.write(
+      `\r${this.#label} ${"█".repeat(filled)}${"░".repeat(WIDTH - filled)} ${Math.floor(share * 100)}% ${unit(done)} of ${unit(total)}\u001b[K`,
+    );
+  }
+
+  /** Takes the line away. */
+  clear(): void {
+    if (this.#isShown && this.#drawnAt > 0) process.stderr.write("\r\u001b[K");
+  }
+}
+
+export function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}

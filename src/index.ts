@@ -1,0 +1,32 @@
+/** The public API of usagedb. */
+export {
+  openUsageDb,
+  type UsageDb,
+  type UsageDbMigrations,
+  type UsageDbOptions,
+} from "./usage-db.ts";
+export type { OpenOptions } from "./engine/sqlite/open.ts";
+export type { Bar, BarRange, NewBar } from "./store/bars.ts";
+export type { NewEvent, UsageEvent } from "./store/events.ts";
+export type { Session, SessionUpdate } from "./store/sessions.ts";
+export type { UsageConfig } from "./store/usage-config.ts";
+export type { NewUsageMessage, RecordOutcome, UsageMessage } from "./store/usage-messages.ts";
+export type { UsageRollup } from "./store/usage-rollups.ts";
+export type {
+  NewUsageSnapshot,
+  SnapshotFilter,
+  SnapshotType,
+  UsageSnapshot,
+} from "./store/usage-snapshots.ts";
+export type { UsageSource } from "./store/usage-sources.ts";
+export type { UsageStore } from "./store/usage-store.ts";
+export type { PruneOptions, PruneReport } from "./retention/prune.ts";
+export { claudeRoots } from "./ingest/claude/roots.ts";
+export {
+  type SyncEvent,
+  type SyncOptions,
+  type SyncReport,
+  syncTranscripts,
+} from "./ingest/sync.ts";
+export { type DailyReport, type DailyReportOptions, reportDaily } from "./report/daily.ts";
+export { InputError, MigrationError, OperationError, UsageDbError } from "./errors.ts";

@@ -1,0 +1,22 @@
+/** Claude Code: `projects/<folder>/<session>.jsonl`, and its sub-agents below `<session>/subagents`. */
+import { basename } from "node:path";
+import { discoverFiles } from "../discover.ts";
+import type { Ingester } from "../ingester.ts";
+import { readClaudeLine } from "./claude-line.ts";
+
+export const claudeIngester: Ingester = {
+  agent: "claude",
+  marker: '"usage"',
+  discover: (root, onUnreadable) => discoverFiles(root, ".jsonl", onUnreadable),
+  readLine: (line, file, offset) => {
+    const parts = file.path.split("/");
+    const subagents = parts.lastIndexOf("subagents");
+    const sessionAt = subagents > 0 ? subagents - 1 : parts.length - 1;
+    return readClaudeLine(line, {
+      fileSessionId: basename(parts[sessionAt] ?? file.path, ".jsonl"),
+      folder: parts[sessionAt - 1] ?? "",
+      path: file.path,
+      offset,
+    });
+  },
+};

@@ -1,0 +1,137 @@
+/** One line of a Claude Code transcript. There is no schema: what is unknown passes, what is missing is tolerated. */
+import { MAX_TIMESTAMP_MS, MIN_TIMESTAMP_MS } from "../../store/checks.ts";
+import type { LineRecord } from "../ingester.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const OTHER: LineRecord = { kind: "other" };
+const SYNTHETIC_MODEL = "<synthetic>";
+const LIMIT_TEXT = /^Claude AI usage limit reached\|(\d{9,11})/;
+
+export interface LineOrigin {
+  /** From the file's name: older lines do not name their session. */
+  readonly fileSessionId: string;
+  /** The folder's lossy name of the project, for lines without `cwd`. */
+  readonly folder: string;
+  readonly path: string;
+  readonly offset: number;
+}
+
+/** Tells what a parsed line means for usage. */
+export function readClaudeLine(line: unknown, origin: LineOrigin): LineRecord {
+  if (!isFields(line)) return { kind: "malformed", reason: "not a JSON object" };
+  // A `progress` line may nest a whole assistant message that has a line of its own.
+  const { type, message } = line;
+  if (type !== undefined && type !== "assistant") return OTHER;
+  if (!isFields(message) || !isFields(message["usage"])) return OTHER;
+  if (type === undefined && message["role"] !== "assistant") return OTHER;
+  const timestamp =
+    typeof line["timestamp"] === "string" ? Date.parse(line["timestamp"]) : Number.NaN;
+  if (!(timestamp >= MIN_TIMESTAMP_MS && timestamp <= MAX_TIMESTAMP_MS)) {
+    return { kind: "malformed", reason: "usage without a valid timestamp" };
+  }
+  const sessionId = text(line["sessionId"]) ?? origin.fileSessionId;
+  const project = text(line["cwd"]) ?? origin.folder;
+  const model = text(message["model"]) ?? "unknown";
+  if (model === SYNTHETIC_MODEL) return readLimit(line, message, { sessionId, project, timestamp });
+  return readUsage(line, message, { sessionId, project, model, timestamp, origin });
+}
+
+interface UsageContext {
+  readonly sessionId: string;
+  readonly project: string;
+  readonly model: string;
+  readonly timestamp: number;
+  readonly origin: LineOrigin;
+}
+
+function readUsage(
+  line: Fields,
+  message: Fields,
+  { sessionId, project, model, timestamp, origin }: UsageContext,
+): LineRecord {
+  const usage = message["usage"] as Fields;
+  const split = isFields(usage["cache_creation"]) ? usage["cache_creation"] : {};
+  const counts = [
+    usage["input_tokens"],
+    usage["output_tokens"],
+    usage["cache_read_input_tokens"],
+    usage["cache_creation_input_tokens"],
+    split["ephemeral_5m_input_tokens"],
+    split["ephemeral_1h_input_tokens"],
+  ].map(count);
+  if (counts.includes(-1))
+    return { kind: "malformed", reason: "a token count that is not a whole number from 0" };
+  const [inputTokens, outputTokens, cacheReadTokens, flat, split5m, split1h] = counts as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  // The flat field is the total; what the split does not name counts as five-minute, which is what it was before splits.
+  const cacheWriteTokens =
+    usage["cache_creation_input_tokens"] === undefined ? split5m + split1h : flat;
+  const cacheWrite1hTokens = Math.min(split1h, cacheWriteTokens);
+  const cost = line["costUSD"];
+  return {
+    kind: "message",
+    // Without an id of the response the line's own id has to do; copies of a line keep it.
+    messageId: text(message["id"]) ?? text(line["uuid"]) ?? `${origin.path}:${origin.offset}`,
+    requestId: text(line["requestId"]) ?? "",
+    sessionId,
+    project,
+    model,
+    timestamp,
+    isSidechain: line["isSidechain"] === true,
+    inputTokens,
+    outputTokens,
+    cacheWrite5mTokens: cacheWriteTokens - cacheWrite1hTokens,
+    cacheWrite1hTokens,
+    cacheReadTokens,
+    reportedCostUsd: typeof cost === "number" && Number.isFinite(cost) && cost >= 0 ? cost : null,
+  };
+}
+
+/** `<synthetic>` messages are Claude Code's own: no tokens, but sometimes the news that a limit was hit. */
+function readLimit(
+  line: Fields,
+  message: Fields,
+  { sessionId, project, timestamp }: { sessionId: string; project: string; timestamp: number },
+): LineRecord {
+  if (line["isApiErrorMessage"] !== true || !Array.isArray(message["content"])) return OTHER;
+  for (const block of message["content"] as unknown[]) {
+    const match =
+      isFields(block) && typeof block["text"] === "string" ? LIMIT_TEXT.exec(block["text"]) : null;
+    if (match === null) continue;
+    const resetsAt = Number(match[1]) * 1000;
+    return {
+      kind: "event",
+      sessionId,
+      project,
+      eventType: "UsageLimitReached",
+      timestamp,
+      payload: { resets_at: resetsAt },
+      dedupeKey: `claude:limit:${text(line["uuid"]) ?? `${sessionId}:${timestamp}`}`,
+    };
+  }
+  return OTHER;
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A non-empty string that SQLite keeps as it is. */
+function text(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" && !value.includes("\0") && value.isWellFormed()
+    ? value
+    : undefined;
+}
+
+/** 0 when missing, -1 when it is there and no count. */
+function count(value: unknown): number {
+  if (value === undefined || value === null) return 0;
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : -1;
+}

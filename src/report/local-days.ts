@@ -1,0 +1,67 @@
+/**
+ * Local days: which one a moment falls in, and when it begins and ends.
+ *
+ * Days follow the IANA database, so they last 23, 23.5, 24 or 25 hours, and begin at a reset hour of the wall
+ * clock that need not be midnight.
+ */
+
+export interface LocalDay {
+  /** `YYYY-MM-DD`. */
+  readonly date: string;
+  /** Epoch milliseconds, inclusive and exclusive. */
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+export interface DayRule {
+  /** An IANA zone. */
+  readonly timeZone: string;
+  /** 0 to 23. */
+  readonly resetHour: number;
+}
+
+/** The local day that contains a moment. */
+export function dayOf(atMs: number, rule: DayRule): LocalDay {
+  const local = Temporal.Instant.fromEpochMilliseconds(atMs)
+    .toZonedDateTimeISO(rule.timeZone)
+    .toPlainDate();
+  // Around a change of the clock the wall's date can be off by one; the borders decide.
+  for (const date of [local, local.subtract({ days: 1 }), local.add({ days: 1 })]) {
+    const day = dayFrom(date, rule);
+    if (atMs >= day.startMs && atMs < day.endMs) return day;
+  }
+  return dayFrom(local, rule);
+}
+
+/**
+ * The day with a date, `YYYY-MM-DD` or `YYYYMMDD`.
+ * Returns null when the text is no date.
+ */
+export function dayFromText(text: string, rule: DayRule): LocalDay | null {
+  const match = /^(\d{4})-?(\d{2})-?(\d{2})$/.exec(text.trim());
+  if (match === null) return null;
+  try {
+    return dayFrom(
+      Temporal.PlainDate.from(`${match[1]}-${match[2]}-${match[3]}`, { overflow: "reject" }),
+      rule,
+    );
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
+function dayFrom(date: Temporal.PlainDate, rule: DayRule): LocalDay {
+  return {
+    date: date.toString(),
+    startMs: startOf(date, rule),
+    endMs: startOf(date.add({ days: 1 }), rule),
+  };
+}
+
+function startOf(date: Temporal.PlainDate, { timeZone, resetHour }: DayRule): number {
+  // Midnight may not exist; the zone's own start of the day is then the first moment that does.
+  if (resetHour === 0) return date.toZonedDateTime(timeZone).epochMilliseconds;
+  return date.toZonedDateTime({ timeZone, plainTime: new Temporal.PlainTime(resetHour) })
+    .epochMilliseconds;
+}

@@ -1,0 +1,105 @@
+/** Hook events, as observability servers store them. */
+import type { Connection, Prepared } from "../engine/sqlite/connection.ts";
+import { checkInteger, checkJson, checkNonEmpty, checkText, checkTimestamp } from "./checks.ts";
+import type { SessionStore } from "./sessions.ts";
+
+export interface UsageEvent {
+  readonly id: number;
+  readonly source_app: string;
+  readonly session_id: string;
+  readonly hook_event_type: string;
+  /** JSON text. */
+  readonly payload: string;
+  /** JSON text. */
+  readonly chat: string | null;
+  readonly summary: string | null;
+  readonly model_name: string | null;
+  /** Epoch milliseconds. */
+  readonly timestamp: number;
+  /** Two events with one key are the same event. */
+  readonly dedupe_key: string | null;
+}
+
+export const EVENT_COLUMNS = [
+  "id",
+  "source_app",
+  "session_id",
+  "hook_event_type",
+  "payload",
+  "chat",
+  "summary",
+  "model_name",
+  "timestamp",
+  "dedupe_key",
+] as const satisfies readonly (keyof UsageEvent)[];
+
+export interface NewEvent {
+  readonly source_app: string;
+  readonly session_id: string;
+  readonly hook_event_type: string;
+  /** JSON text, or a value that JSON can hold. */
+  readonly payload: unknown;
+  readonly chat?: unknown;
+  readonly summary?: string | null;
+  readonly model_name?: string | null;
+  /** Epoch milliseconds; now when left out. */
+  readonly timestamp?: number;
+  readonly dedupe_key?: string | null;
+}
+
+export class EventStore {
+  readonly #connection: Connection;
+  readonly #sessions: SessionStore;
+  readonly #now: () => number;
+  readonly #insert: Prepared;
+
+  constructor(connection: Connection, sessions: SessionStore, now: () => number) {
+    this.#connection = connection;
+    this.#sessions = sessions;
+    this.#now = now;
+    this.#insert = connection.prepare(
+      `INSERT INTO events (source_app, session_id, hook_event_type, payload, chat, summary, model_name, timestamp, dedupe_key)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING`,
+      "store an event",
+    );
+  }
+
+  /**
+   * Stores an event and its session in one transaction; false when an event with its dedupe key exists.
+   * @throws {InputError} VALUE_INVALID; CONSTRAINT_VIOLATED for payload text that is not JSON.
+   */
+  insert(event: NewEvent): boolean {
+    const sessionId = checkNonEmpty("session_id", event.session_id);
+    const optionalText = (field: "summary" | "model_name" | "dedupe_key"): string | null => {
+      const value = event[field] ?? null;
+      return value === null ? null : checkText(field, value);
+    };
+    const chat = event.chat ?? null;
+    const values = [
+      checkNonEmpty("source_app", event.source_app),
+      sessionId,
+      checkNonEmpty("hook_event_type", event.hook_event_type),
+      checkJson("payload", event.payload),
+      chat === null ? null : checkJson("chat", chat),
+      optionalText("summary"),
+      optionalText("model_name"),
+      checkTimestamp("timestamp", event.timestamp ?? this.#now()),
+      optionalText("dedupe_key"),
+    ];
+    return this.#connection.transaction(() => {
+      this.#sessions.ensure(sessionId);
+      return this.#insert.run(...values).changes > 0;
+    }, "store an event");
+  }
+
+  /** The newest events, newest first. */
+  recent(limit = 100): UsageEvent[] {
+    return this.#connection
+      .prepare<UsageEvent>(
+        `SELECT ${EVENT_COLUMNS.join(", ")} FROM events ORDER BY timestamp DESC, id DESC LIMIT ?`,
+        "read events",
+      )
+      .all(checkInteger("limit", limit, 1, 1_000_000));
+  }
+}

@@ -1,0 +1,109 @@
+/** Sessions: the parent rows of everything an agent did. */
+import type { Connection, Prepared } from "../engine/sqlite/connection.ts";
+import { checkNonEmpty, checkTimestamp } from "./checks.ts";
+
+export const SESSION_COLUMNS = [
+  "session_id",
+  "agent",
+  "project",
+  "started_at",
+  "last_seen_at",
+  "created_at",
+  "updated_at",
+] as const;
+
+export interface Session {
+  readonly session_id: string;
+  readonly agent: string | null;
+  readonly project: string | null;
+  /** Epoch milliseconds of the first and last thing known of it. */
+  readonly started_at: number | null;
+  readonly last_seen_at: number | null;
+  /** Epoch milliseconds of the row itself. */
+  readonly created_at: number;
+  readonly updated_at: number;
+}
+
+export interface SessionUpdate {
+  readonly session_id: string;
+  readonly agent?: string | null;
+  readonly project?: string | null;
+  readonly started_at?: number | null;
+  readonly last_seen_at?: number | null;
+}
+
+const COLUMNS = SESSION_COLUMNS.join(", ");
+
+export class SessionStore {
+  readonly #connection: Connection;
+  readonly #now: () => number;
+  readonly #upsert: Prepared;
+  readonly #ensure: Prepared;
+  readonly #get: Prepared<Session>;
+
+  constructor(connection: Connection, now: () => number) {
+    this.#connection = connection;
+    this.#now = now;
+    // Times only widen and known facts stay, so that the order of updates does not matter.
+    this.#upsert = connection.prepare(
+      `INSERT INTO sessions (session_id, agent, project, started_at, last_seen_at, created_at, updated_at)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
+       ON CONFLICT (session_id) DO UPDATE SET
+         agent = coalesce(agent, excluded.agent),
+         project = coalesce(project, excluded.project),
+         started_at = min(coalesce(started_at, excluded.started_at), coalesce(excluded.started_at, started_at)),
+         last_seen_at = max(coalesce(last_seen_at, excluded.last_seen_at), coalesce(excluded.last_seen_at, last_seen_at)),
+         updated_at = excluded.updated_at`,
+      "store a session",
+    );
+    this.#ensure = connection.prepare(
+      `INSERT INTO sessions (session_id, created_at, updated_at)
+       VALUES (?1, ?2, ?2)
+       ON CONFLICT (session_id) DO NOTHING`,
+      "store a session",
+    );
+    this.#get = connection.prepare<Session>(
+      `SELECT ${COLUMNS} FROM sessions WHERE session_id = ?`,
+      "read a session",
+    );
+  }
+
+  /**
+   * Creates the session or adds to what is known of it: times widen, agent and project stay once they are set.
+   * @throws {InputError} VALUE_INVALID.
+   */
+  upsert(session: SessionUpdate): void {
+    const at = (field: "started_at" | "last_seen_at"): number | null => {
+      const value = session[field] ?? null;
+      return value === null ? null : checkTimestamp(field, value);
+    };
+    this.#upsert.run(
+      checkNonEmpty("session_id", session.session_id),
+      session.agent ?? null,
+      session.project ?? null,
+      at("started_at"),
+      at("last_seen_at"),
+      this.#now(),
+    );
+  }
+
+  /** Creates the session when it is missing, and leaves it alone otherwise. */
+  ensure(sessionId: string): void {
+    const now = this.#now();
+    this.#ensure.run(sessionId, now);
+  }
+
+  get(sessionId: string): Session | null {
+    return this.#get.get(sessionId);
+  }
+
+  /** The sessions seen last, newest first. */
+  recent(limit = 100): Session[] {
+    return this.#connection
+      .prepare<Session>(
+        `SELECT ${COLUMNS} FROM sessions ORDER BY last_seen_at DESC, session_id LIMIT ?`,
+        "read sessions",
+      )
+      .all(limit);
+  }
+}

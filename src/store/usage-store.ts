@@ -1,0 +1,42 @@
+/** Every aggregate over one connection. */
+import type { Connection } from "../engine/sqlite/connection.ts";
+import { BarStore } from "./bars.ts";
+import { EventStore } from "./events.ts";
+import { SessionStore } from "./sessions.ts";
+import { UsageConfigStore } from "./usage-config.ts";
+import { UsageMessageStore } from "./usage-messages.ts";
+import { UsageRollupStore } from "./usage-rollups.ts";
+import { UsageSnapshotStore } from "./usage-snapshots.ts";
+import { UsageSourceStore } from "./usage-sources.ts";
+
+export interface UsageStore {
+  readonly connection: Connection;
+  /** Epoch milliseconds: the one clock of everything that is written. */
+  readonly now: () => number;
+  readonly config: UsageConfigStore;
+  readonly sessions: SessionStore;
+  readonly events: EventStore;
+  readonly snapshots: UsageSnapshotStore;
+  readonly messages: UsageMessageStore;
+  readonly rollups: UsageRollupStore;
+  readonly sources: UsageSourceStore;
+  readonly bars: BarStore;
+}
+
+/** Statements are compiled when they are first used, so an unused aggregate costs nothing. */
+export function createUsageStore(connection: Connection, now: () => number): UsageStore {
+  const sessions = new SessionStore(connection, now);
+  const rollups = new UsageRollupStore(connection);
+  return {
+    connection,
+    now,
+    config: new UsageConfigStore(connection, now),
+    sessions,
+    events: new EventStore(connection, sessions, now),
+    snapshots: new UsageSnapshotStore(connection, sessions, now),
+    messages: new UsageMessageStore(connection, rollups),
+    rollups,
+    sources: new UsageSourceStore(connection, now),
+    bars: new BarStore(connection, now),
+  };
+}

@@ -1,0 +1,131 @@
+/** The handle that an embedding program holds: one file, opened, migrated and ready. */
+import { describeKind, InputError, OperationError } from "./errors.ts";
+import {
+  createMigrator,
+  type MigrationEvent,
+  type MigrationReport,
+  type MigrationStatus,
+} from "./engine/migrator.ts";
+import type { Connection } from "./engine/sqlite/connection.ts";
+import { createSqliteDriver } from "./engine/sqlite/driver.ts";
+import { readLedgerHead } from "./engine/sqlite/ledger.ts";
+import { openConnection, type OpenOptions } from "./engine/sqlite/open.ts";
+import { validateConnection, type ValidationReport } from "./engine/sqlite/validate.ts";
+import { isUpToDate } from "./engine/up-to-date.ts";
+import type { PlanDownOptions, PlanUpOptions, Step } from "./migration/plan.ts";
+import { type PruneOptions, type PruneReport, pruneSnapshots } from "./retention/prune.ts";
+import { checkKeys } from "./store/checks.ts";
+import { APPLICATION_ID, ownMigrations, refuseForeign } from "./store/schema.ts";
+import { createUsageStore, type UsageStore } from "./store/usage-store.ts";
+
+export interface UsageDbOptions extends OpenOptions {
+  /** Epoch milliseconds; the system clock when left out. */
+  readonly now?: () => number;
+  /** False leaves the schema as it is, whatever its version; for tools that migrate themselves. */
+  readonly migrate?: boolean;
+  /** Told of every step while the database is brought up to date. */
+  readonly onEvent?: (event: MigrationEvent) => void;
+}
+
+export interface UsageDbMigrations {
+  up(options?: PlanUpOptions): MigrationReport;
+  rollback(options?: PlanDownOptions): MigrationReport;
+  redo(): MigrationReport;
+  plan(options?: PlanUpOptions): Step[];
+  status(): MigrationStatus;
+  validate(): ValidationReport;
+}
+
+export interface UsageDb extends UsageStore, Disposable {
+  readonly migrations: UsageDbMigrations;
+  /** Deletes old snapshots in small steps; see `PruneOptions`. */
+  prune(options: PruneOptions): Promise<PruneReport>;
+  /** Closes for good: no statement, descriptor, lock or WAL of this handle is left. Safe to call twice. */
+  close(): void;
+}
+
+const OPTIONS = ["mode", "busyTimeoutMs", "synchronous", "now", "migrate", "onEvent"];
+
+/**
+ * Opens a usage database, creating and migrating it as needed; synchronous, and safe to call from many
+ * processes at once. `:memory:` gives one that is not kept.
+ *
+ * With `mode: "read"` nothing is created or changed, and a database that is behind is refused.
+ * @throws {InputError} DATABASE_PATH_INVALID, VALUE_INVALID or OPTION_UNKNOWN.
+ * @throws {OperationError} DATABASE_NOT_FOUND, DATABASE_NOT_SQLITE, DATABASE_FOREIGN, DATABASE_NEWER,
+ *   DATABASE_OUTDATED, DATABASE_BUSY, DATABASE_READONLY or DATABASE_CORRUPT.
+ */
+export function openUsageDb(path: string, options: UsageDbOptions = {}): UsageDb {
+  if (typeof options !== "object" || options === null) {
+    throw new InputError(
+      "VALUE_INVALID",
+      `Cannot use options: they are ${describeKind(options)}, expected an object`,
+    );
+  }
+  checkKeys("openUsageDb", options, OPTIONS);
+  const { now = Date.now, migrate = true, onEvent, mode, busyTimeoutMs, synchronous } = options;
+  const connection = openConnection(path, {
+    ...(mode === undefined ? {} : { mode }),
+    ...(busyTimeoutMs === undefined ? {} : { busyTimeoutMs }),
+    ...(synchronous === undefined ? {} : { synchronous }),
+  });
+  try {
+    const migrations = createMigrations(connection, now, onEvent);
+    if (migrate) bringUpToDate(connection, migrations, mode === "read");
+    return {
+      ...createUsageStore(connection, now),
+      migrations,
+      prune(pruneOptions) {
+        return pruneSnapshots(this, pruneOptions);
+      },
+      close: () => connection.close(),
+      [Symbol.dispose]: () => connection.close(),
+    };
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+function createMigrations(
+  connection: Connection,
+  now: () => number,
+  onEvent: ((event: MigrationEvent) => void) | undefined,
+): UsageDbMigrations {
+  const driver = createSqliteDriver(connection, { applicationId: APPLICATION_ID });
+  const migrator = createMigrator({
+    driver,
+    source: ownMigrations(),
+    now,
+    ...(onEvent === undefined ? {} : { onEvent }),
+  });
+  return {
+    up: migrator.up,
+    rollback: migrator.rollback,
+    redo: migrator.redo,
+    plan: migrator.plan,
+    status: migrator.status,
+    validate: () => validateConnection(connection, migrator.status().standings),
+  };
+}
+
+function bringUpToDate(
+  connection: Connection,
+  migrations: UsageDbMigrations,
+  isReader: boolean,
+): void {
+  // One read settles the everyday case; only an unusual file is looked at more closely.
+  if (isUpToDate(readLedgerHead(connection), ownMigrations())) return;
+  refuseForeign(connection);
+  if (!isReader) {
+    migrations.up();
+    return;
+  }
+  const pending = migrations.plan();
+  if (pending.length === 0) return;
+  throw new OperationError(
+    "DATABASE_OUTDATED",
+    `Cannot read ${connection.path}: ${pending.length} migration(s) are pending, expected the newest schema`,
+    { details: { path: connection.path, versions: pending.map(({ version }) => version) } },
+  );
+}
