@@ -16,27 +16,29 @@ export type FileNameVerdict =
   | { readonly is: "malformed"; readonly reason: string };
 
 const OTHER: FileNameVerdict = { is: "other" };
-const MODULE_ENDINGS = [".ts", ".js", ".mts", ".mjs"] as const;
 
 /** Names a migration may have after its version: one path segment without control or shell characters. */
-const NAME = /^[\p{L}\p{N}][\p{L}\p{N}_.\- ]*$/u;
+const NAME = /^[\p{L}\p{N}][\p{L}\p{M}\p{N}_.\- ]*$/u;
 
 /**
  * Sorts a directory entry into migration, something else (notes, types, tests) or a malformed migration.
- * A file that ends in `.sql`, or starts with a digit and ends like a module, is never silently something else.
+ * A file that ends in `.sql`, or starts with a digit and ends like a module, is never silently something else;
+ * nor is one whose ending differs from these in case only.
  */
 export function parseFileName(fileName: string): FileNameVerdict {
   if (fileName.startsWith(".") || fileName.endsWith("~")) return OTHER;
   if (fileName.endsWith(".sql")) return parseStem(fileName.slice(0, -4), "sql");
-  if (fileName.endsWith(".d.ts") || /\.(test|spec)\.[mc]?[tj]s$/.test(fileName)) return OTHER;
-  for (const ending of MODULE_ENDINGS) {
-    if (fileName.endsWith(ending)) {
-      const first = fileName.charCodeAt(0);
-      if (first < 48 || first > 57) return OTHER;
-      return parseStem(fileName.slice(0, -ending.length), "module");
-    }
+  const ending = /\.(sql|[mc]?[tj]s)$/i.exec(fileName)?.[0];
+  if (ending === undefined) return OTHER;
+  if (/\.d\.[mc]?ts$/i.test(fileName) || /\.(test|spec)\.\w+$/i.test(fileName)) return OTHER;
+  if (ending !== ending.toLowerCase() && (/\.sql$/i.test(fileName) || /^\d/.test(fileName))) {
+    return {
+      is: "malformed",
+      reason: `it ends in ${ending}, which counts only as ${ending.toLowerCase()}`,
+    };
   }
-  return OTHER;
+  if (!/^\d/.test(fileName)) return OTHER;
+  return parseStem(fileName.slice(0, -ending.length), "module");
 }
 
 function parseStem(stem: string, kind: "sql" | "module"): FileNameVerdict {
@@ -48,6 +50,8 @@ function parseStem(stem: string, kind: "sql" | "module"): FileNameVerdict {
   } else if (kind === "sql" && rest.endsWith(".down")) {
     fileKind = "down";
     rest = rest.slice(0, -5);
+  } else if (kind === "sql" && /\.(up|down)$/i.test(rest)) {
+    return { is: "malformed", reason: "`.up` and `.down` count only in lower case" };
   }
   let digits = 0;
   while (digits < rest.length && rest.charCodeAt(digits) >= 48 && rest.charCodeAt(digits) <= 57)

@@ -1,5 +1,6 @@
 /** The text of a migration file, split into its up and down sections. */
 import { MigrationError, type SourcePosition } from "../errors.ts";
+import { canonicalSql } from "./canonical-sql.ts";
 import { locate, nextToken, ScanError, splitStatements, type Statement } from "./sql-scanner.ts";
 import type { SqlBody } from "./migration.ts";
 
@@ -15,7 +16,14 @@ const BYTE_ORDER_MARK = 0xfeff;
 /** `migrate:up` and anything a slip of the finger makes of it. */
 const MARKER = /^--[ \t]*migrate[ \t]*:[ \t]*(\S*)[ \t]*(.*?)[ \t\r]*$/i;
 /** Sections of other tools: read as plain SQL, their down would run right after their up. */
-const FOREIGN_MARKER = /^--[ \t]*(\+goose|\+migrate|rambler)\b/i;
+const FOREIGN_MARKER = /^--[ \t]*(\+goose|\+migrate|rambler|\/\/[ \t]*@undo)\b/i;
+/**
+ * A comment that says nothing but a misspelt marker (`migrate down`, `migration: up`, `mirgate:down`) or
+ * another tool's heading (`Up`, `Down Migration`, `==== DOWN ====`). Taken for a remark, it would leave the
+ * down's statements inside the up.
+ */
+const MISSPELT_MARKER =
+  /^(?:--|\/\*)[\s=*#+!@~-]*(?:migrat\w*[\s:;=.,_/-]*|\w{2,}\s*[:;]\s*)?(?:ups?|downs?)(?:\s+migrations?)?[\s:;=*#!@~./-]*$/i;
 const DESCRIPTION = /^--[ \t]*Description:[ \t]*(.+?)[ \t\r]*$/im;
 
 /**
@@ -104,7 +112,8 @@ export function checkStatement(body: SqlBody, statement: Statement): void {
     throw refusal("MIGRATION_STATEMENT_FORBIDDEN", body, statement, `it says ${verb}`);
   }
   if (verb !== "PRAGMA") return;
-  const pragma = FORBIDDEN_PRAGMA.exec(statement.text)?.[1];
+  // Canonical, because `PRAGMA/**/"user_version"` means the same.
+  const pragma = FORBIDDEN_PRAGMA.exec(canonicalSql(statement.text))?.[1];
   if (pragma === undefined) return;
   throw refusal(
     "MIGRATION_STATEMENT_FORBIDDEN",
@@ -123,9 +132,12 @@ const TRANSACTION_VERBS: ReadonlySet<string> = new Set([
   "RELEASE",
 ]);
 const FORBIDDEN_VERBS: ReadonlySet<string> = new Set(["ATTACH", "DETACH", "VACUUM"]);
-/** `user_version` mirrors the ledger's head; the other two would break the file. */
+/**
+ * `user_version` mirrors the ledger's head; schema_version and writable_schema would break the file; the
+ * others stay on the connection after the migration and change what later writes mean.
+ */
 const FORBIDDEN_PRAGMA =
-  /^PRAGMA\s+(?:\w+\s*\.\s*)?(user_version|schema_version|writable_schema)\s*[=(]/i;
+  /^PRAGMA (?:\S+ \. )?["'`[]?(user_version|schema_version|writable_schema|ignore_check_constraints|locking_mode|query_only)["'`\]]? [=(]/i;
 
 function checkBody(body: SqlBody): void {
   for (const statement of statementsOf(body)) checkStatement(body, statement);
@@ -143,23 +155,46 @@ function findMarkers(body: SqlBody): Marker[] {
     const text = body.sql;
     const markers: Marker[] = [];
     for (let token = nextToken(text, 0); token !== undefined; token = nextToken(text, token.end)) {
-      if (token.kind !== "comment" || text[token.start] !== "-") continue;
+      if (token.kind !== "comment") continue;
       const comment = text.slice(token.start, token.end);
+      if (text[token.start] === "-") refuseLoneReturn(body, token.start, comment);
       const foreign = FOREIGN_MARKER.exec(comment);
       if (foreign !== null)
         refuseSection(body, token.start, `it has a \`${foreign[1]}\` annotation of another tool`);
       const marker = MARKER.exec(comment);
-      if (marker === null) continue;
+      if (marker === null) {
+        if (MISSPELT_MARKER.test(comment))
+          refuseSection(body, token.start, `\`${comment.trim()}\` looks like a misspelt marker`);
+        continue;
+      }
       const direction = marker[1];
       if (direction !== "up" && direction !== "down") {
         refuseSection(body, token.start, `\`migrate:${direction}\` is neither up nor down`);
       }
       if (marker[2] !== "")
         refuseSection(body, token.start, `the option \`${marker[2]}\` is not known`);
+      if (!isAloneOnLine(text, token.start))
+        refuseSection(body, token.start, "a marker stands behind a statement on the same line");
       markers.push({ direction, start: token.start, end: Math.min(token.end + 1, text.length) });
     }
     return markers;
   });
+}
+
+/** SQLite ends a comment at LF only: in a file with bare CRs, all that follows a `--` would not run. */
+function refuseLoneReturn(body: SqlBody, offset: number, comment: string): void {
+  const at = comment.search(/\r./);
+  if (at < 0) return;
+  refuseSection(
+    body,
+    offset + at,
+    "a carriage return without a line feed hides what follows a comment",
+  );
+}
+
+function isAloneOnLine(text: string, offset: number): boolean {
+  const lineStart = text.lastIndexOf("\n", offset - 1) + 1;
+  return offset === 0 || text.slice(lineStart, offset).trim() === "";
 }
 
 function section(whole: SqlBody, start: number, end: number): SqlBody {

@@ -103,8 +103,9 @@ function isSpace(code: number): boolean {
 }
 
 function refuseNul(sql: string, start: number, end: number): number {
-  const nul = sql.indexOf("\0", start);
-  if (nul >= 0 && nul < end) throw new ScanError({ problem: "nul", offset: nul });
+  // Not sql.indexOf: it would read on to the end of the text, once for every comment.
+  const nul = sql.slice(start, end).indexOf("\0");
+  if (nul >= 0) throw new ScanError({ problem: "nul", offset: start + nul });
   return end;
 }
 
