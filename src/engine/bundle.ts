@@ -50,5 +50,11 @@ export const migrations: MigrationBundle = {
 }
 
 function templateLiteral(text: string): string {
-  return `\`${text.replaceAll("\\", "\\\\").replaceAll("`", "\\`").replaceAll("${", "\\${")}\``;
+  // JavaScript turns a bare CR inside a template into LF.
+  const escaped = text
+    .replaceAll("\\", "\\\\")
+    .replaceAll("`", "\\`")
+    .replaceAll("${", "\\${")
+    .replaceAll("\r", "\\r");
+  return `\`${escaped}\``;
 }

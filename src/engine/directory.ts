@@ -11,17 +11,18 @@ import type { MigrationSource, SourceStamp } from "./source.ts";
 const SETTLING_MS = 50;
 
 /**
- * A source over a directory; it is listed at the first use, and its files are read by `load()`.
+ * A source over a directory; it is listed anew at each use, and its files are read by `load()`. A listing
+ * that was kept would be older than the stamp taken beside it, and a file added in between would be
+ * stamped as applied without ever having run.
  * The source's methods throw MIGRATIONS_NOT_FOUND, MIGRATION_FILE_INVALID or MIGRATION_VERSION_DUPLICATE:
  * a rollback that lives from the ledger does not need the directory at all.
  */
 export function directorySource(directory: string): MigrationSource {
-  let listed: readonly MigrationFiles[] | null = null;
   const files = (): readonly MigrationFiles[] => {
     // Not loaded with this module: an up-to-date database needs the stamp and nothing else.
     const { assembleFiles } =
       require("../migration/assemble.ts") as typeof import("../migration/assemble.ts");
-    return (listed ??= assembleFiles(listDirectory(directory)));
+    return assembleFiles(listDirectory(directory));
   };
   return {
     location: directory,

@@ -13,7 +13,7 @@ export function readMigrationFile(
 ): Migration {
   const read = (fileName: string): { file: string; text: string } => {
     const file = `${directory}/${fileName}`;
-    return { file, text: decode(file, readFileSync(file)) };
+    return { file, text: decode(file, readBytes(file)) };
   };
   if (layout.kind === "pair") {
     return pairMigration(
@@ -29,11 +29,16 @@ export function readMigrationFile(
     : moduleMigration(version, name, file, text);
 }
 
-/** Modules are loaded with `require`: synchronous, and it refuses a top-level await by itself. */
+/**
+ * Modules are loaded with `require`: synchronous, and it refuses a top-level await by itself. The copy of an
+ * earlier load is dropped first: the functions must be those of the text that the checksum is taken from.
+ */
 function moduleMigration(version: number, name: string, file: string, text: string): Migration {
   let exported: Record<string, unknown>;
   try {
-    exported = import.meta.require(realpathSync(file)) as Record<string, unknown>;
+    const path = realpathSync(file);
+    delete import.meta.require.cache[path];
+    exported = Object(import.meta.require(path)) as Record<string, unknown>;
   } catch (cause) {
     throw new MigrationError(
       "MIGRATION_MODULE_INVALID",
@@ -55,6 +60,24 @@ function moduleMigration(version: number, name: string, file: string, text: stri
     checksum: `module1:${sha256(canonicalModule(text))}`,
     description: "",
   };
+}
+
+/** @throws {MigrationError} MIGRATION_FILE_INVALID for a folder, a dead link or a file that may not be read. */
+function readBytes(file: string): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    const observed = cause instanceof Error && "code" in cause ? String(cause.code) : "it failed";
+    throw new MigrationError(
+      "MIGRATION_FILE_INVALID",
+      `Cannot read ${file}: ${observed}, expected a readable file`,
+      {
+        details: { fileName: file, reason: observed },
+        hint: "Make it a readable file, or move it out of the directory.",
+        cause,
+      },
+    );
+  }
 }
 
 /** Decodes strictly: a byte that is not UTF-8 must not become another character in silence. */

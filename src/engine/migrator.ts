@@ -13,7 +13,7 @@ import {
   stepUp,
 } from "../migration/plan.ts";
 import { NO_VERSION, type Version } from "../migration/version.ts";
-import type { MigrationDriver } from "./driver.ts";
+import type { MigrationDriver, StepOutcome } from "./driver.ts";
 import type { MigrationSource } from "./source.ts";
 import { runAsync, runSync, settle, type Task } from "./task.ts";
 import { TOOL_VERSION } from "./tool-version.ts";
@@ -111,6 +111,9 @@ export function createAsyncMigrator(options: MigratorOptions): AsyncMigrator {
 
 type DoneStep = MigrationReport["steps"][number];
 
+/** Plans from what is applied now and from what this run has done already. */
+type Planner = (ledger: readonly AppliedMigration[], done: readonly DoneStep[]) => Step[];
+
 class MigratorTasks {
   readonly #driver: MigrationDriver;
   readonly #source: MigrationSource;
@@ -159,18 +162,16 @@ class MigratorTasks {
     const newest = ledger.at(-1);
     if (newest === undefined) return { fromVersion: NO_VERSION, toVersion: NO_VERSION, steps: [] };
     const again = migrations.find(({ version }) => version === newest.version);
+    // Without a file it is missing or newer, and the planner has the words for it.
     if (again === undefined) planUp(migrations, ledger);
-    const down = yield* this.#reach((current) =>
-      this.#planDown(current, { target: ledger.at(-2)?.version ?? NO_VERSION }),
-    );
-    const up = yield* this.#reach((current) =>
-      current.some(({ version }) => version === newest.version) ? [] : [stepUp(again as Migration)],
-    );
-    return {
-      fromVersion: down.fromVersion,
-      toVersion: up.toVersion,
-      steps: [...down.steps, ...up.steps],
-    };
+    const target = ledger.at(-2)?.version ?? NO_VERSION;
+    // Both steps are one plan: when the up fails, its error says that the down is done.
+    return yield* this.#reach((current, done) => {
+      const up = stepUp(again as Migration);
+      if (!current.some(({ version }) => version === newest.version))
+        return done.length > 1 ? [] : [up];
+      return done.length > 0 ? [] : [...this.#planDown(current, { target }), up];
+    });
   }
 
   *plan(options: PlanUpOptions = {}): Task<Step[]> {
@@ -214,29 +215,48 @@ class MigratorTasks {
    * Plans and applies until nothing is left, planning anew whenever another process changed the ledger first.
    * Each new plan starts from what is really applied, so every version is applied exactly once.
    */
-  *#reach(plan: (ledger: readonly AppliedMigration[]) => Step[]): Task<MigrationReport> {
+  *#reach(plan: Planner): Task<MigrationReport> {
     const done: DoneStep[] = [];
-    let ledger = yield* settle(this.#driver.readLedger());
+    const ledger = yield* settle(this.#driver.readLedger());
     const fromVersion = headOf(ledger);
-    let steps = plan(ledger);
+    const steps = plan(ledger, done);
     if (steps.length === 0) return { fromVersion, toVersion: fromVersion, steps: done };
     this.#onEvent({ type: "planned", steps });
-    yield* settle(this.#driver.startRun());
     try {
-      let versions = ledger.map(({ version }) => version);
-      while (steps.length > 0) {
-        const isWhole = yield* this.#applyAll(steps, versions, done);
-        if (isWhole) break;
-        this.#onEvent({ type: "replanned" });
-        ledger = yield* settle(this.#driver.readLedger());
-        versions = ledger.map(({ version }) => version);
-        steps = plan(ledger);
-      }
-    } finally {
-      yield* settle(this.#driver.finishRun());
+      yield* settle(this.#driver.startRun());
+      yield* this.#applyPlans(plan, steps, ledger, done);
+    } catch (error) {
+      yield* this.#finishFailedRun(error);
+      throw error;
     }
+    yield* settle(this.#driver.finishRun());
     const after = yield* settle(this.#driver.readHead());
     return { fromVersion, toVersion: after?.version ?? NO_VERSION, steps: done };
+  }
+
+  *#applyPlans(
+    plan: Planner,
+    first: readonly Step[],
+    ledger: readonly AppliedMigration[],
+    done: DoneStep[],
+  ): Task<void> {
+    let steps = first;
+    let versions = ledger.map(({ version }) => version);
+    while (steps.length > 0 && !(yield* this.#applyAll(steps, versions, done))) {
+      this.#onEvent({ type: "replanned" });
+      const current = yield* settle(this.#driver.readLedger());
+      versions = current.map(({ version }) => version);
+      steps = plan(current, done);
+    }
+  }
+
+  /** Tidies up without ever hiding the error that made it necessary. */
+  *#finishFailedRun(first: unknown): Task<void> {
+    try {
+      yield* settle(this.#driver.finishRun());
+    } catch (second) {
+      if (first instanceof Error && first.cause === undefined) first.cause = second;
+    }
   }
 
   /** False when another process was faster and the rest must be planned anew. */
@@ -244,28 +264,33 @@ class MigratorTasks {
     let expectedVersions = before;
     for (const [index, step] of steps.entries()) {
       this.#onEvent({ type: "started", step });
-      try {
-        const result = yield* settle(
-          this.#driver.applyStep(step, {
-            expectedVersions,
-            appliedAt: this.#now(),
-            toolVersion: TOOL_VERSION,
-          }),
-        );
-        if (result.outcome === "ledger-changed") return false;
-        const { direction, version, name } = step;
-        done.push({ direction, version, name, executionTimeMs: result.executionTimeMs });
-        this.#onEvent({ type: "applied", step, executionTimeMs: result.executionTimeMs });
-      } catch (error) {
-        this.#onEvent({ type: "failed", step, error });
-        throw withRunState(error, done, step, steps.slice(index + 1));
-      }
+      const result = yield* this.#applyOne(step, expectedVersions, done, steps.slice(index + 1));
+      if (result.outcome === "ledger-changed") return false;
+      const { direction, version, name } = step;
+      done.push({ direction, version, name, executionTimeMs: result.executionTimeMs });
+      this.#onEvent({ type: "applied", step, executionTimeMs: result.executionTimeMs });
       expectedVersions =
         step.direction === "up"
           ? [...expectedVersions, step.version].sort((a, b) => a - b)
-          : expectedVersions.filter((version) => version !== step.version);
+          : expectedVersions.filter((other) => other !== step.version);
     }
     return true;
+  }
+
+  *#applyOne(
+    step: Step,
+    expectedVersions: readonly Version[],
+    done: readonly DoneStep[],
+    rest: readonly Step[],
+  ): Task<StepOutcome> {
+    const context = { expectedVersions, appliedAt: this.#now(), toolVersion: TOOL_VERSION };
+    try {
+      return yield* settle(this.#driver.applyStep(step, context));
+    } catch (error) {
+      const failure = withRunState(error, done, step, rest);
+      this.#onEvent({ type: "failed", step, error: failure });
+      throw failure;
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 /** Migrations registered in code. */
-import { InputError } from "../errors.ts";
+import { describeKind, InputError } from "../errors.ts";
 import { refuseDuplicate } from "../migration/assemble.ts";
 import type {
   Migration,
@@ -14,7 +14,7 @@ import { sha256, type MigrationSource } from "./source.ts";
 
 /**
  * A source over migrations registered in code, as seed document 004 shows.
- * @throws {InputError} VALUE_INVALID for a malformed entry.
+ * @throws {InputError} VALUE_INVALID for a malformed entry, OPTION_UNKNOWN for a key that it may not have.
  * @throws {MigrationError} MIGRATION_VERSION_DUPLICATE, MIGRATION_ASYNC, or what reading SQL throws.
  */
 export function registeredSource(
@@ -35,12 +35,30 @@ export function registeredSource(
   };
 }
 
+const KEYS: readonly string[] = ["version", "name", "up", "down"];
+
+/** @throws {InputError} VALUE_INVALID or OPTION_UNKNOWN: a misspelt `down` would be a missing one. */
 function readRegistered(entry: RegisteredMigration): Migration {
+  if (typeof entry !== "object" || entry === null) {
+    throw new InputError(
+      "VALUE_INVALID",
+      `Cannot register a migration: it is ${describeKind(entry)}, expected { version, name, up, down }`,
+      { details: { field: "migration", observed: describeKind(entry) } },
+    );
+  }
   const { version, name } = entry;
+  const unknown = Object.keys(entry).find((key) => !KEYS.includes(key));
+  if (unknown !== undefined) {
+    throw new InputError(
+      "OPTION_UNKNOWN",
+      `Cannot register migration ${String(name)}: it has the key ${unknown}, expected only ${KEYS.join(", ")}`,
+      { details: { option: unknown, expected: KEYS } },
+    );
+  }
   if (!Number.isSafeInteger(version) || version < 1 || String(version).length > 15) {
     throw new InputError(
       "VALUE_INVALID",
-      `Cannot register migration ${name}: its version is ${String(version)}, expected an integer from 1 with at most 15 digits`,
+      `Cannot register migration ${String(name)}: its version is ${String(version)}, expected an integer from 1 with at most 15 digits`,
       { details: { field: "version", observed: String(version) } },
     );
   }

@@ -20,6 +20,8 @@ export interface Step {
   readonly name: string;
   readonly file: string;
   readonly body: MigrationBody;
+  /** True when an up can be undone, be it by SQL or by a function. */
+  readonly hasDown: boolean;
   /** What an up leaves in the ledger. */
   readonly ledger: {
     readonly checksum: string | null;
@@ -118,6 +120,15 @@ function textOf(body: MigrationBody | null): string | null {
   return body?.kind === "sql" ? body.sql : null;
 }
 
+/**
+ * True when a rollback of this version would find its down: in the ledger once it is applied, in a module
+ * when it is a function, in the file while it is pending.
+ */
+export function isReversible({ migration, applied }: MigrationStanding): boolean {
+  if (applied === null) return migration !== null && migration.down !== null;
+  return applied.down_sql !== null || migration?.down?.kind === "function";
+}
+
 export function headOf(ledger: readonly { readonly version: Version }[]): Version {
   return ledger.reduce((max, applied) => Math.max(max, applied.version), NO_VERSION);
 }
@@ -161,6 +172,7 @@ export function stepUp(migration: Migration): Step {
     name: migration.name,
     file: migration.file,
     body: migration.up,
+    hasDown: migration.down !== null,
     ledger: {
       checksum: migration.checksum,
       upSql: textOf(migration.up),
@@ -209,6 +221,7 @@ export function planDown(
     name: applied.name,
     file: byVersion.get(applied.version)?.file ?? ledgerFile(applied),
     body: bodies[index] as MigrationBody,
+    hasDown: true,
     ledger: { checksum: applied.checksum, upSql: applied.up_sql, downSql: applied.down_sql },
   }));
 }

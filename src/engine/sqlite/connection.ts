@@ -1,6 +1,6 @@
 /** One open SQLite database: statements prepared once, immediate transactions, a close that closes. */
 import type { Database, SQLQueryBindings, Statement as BunStatement } from "bun:sqlite";
-import { InputError } from "../../errors.ts";
+import { InputError, UsageDbError } from "../../errors.ts";
 import { isPromise } from "../task.ts";
 import { toUsageDbError } from "./sqlite-errors.ts";
 
@@ -97,6 +97,11 @@ export class Connection implements Disposable {
     return prepared;
   }
 
+  /** A statement that the caller finalizes; for texts that are not worth keeping. */
+  compile<Row = Record<string, Binding>>(sql: string, action: string): Prepared<Row> {
+    return new Prepared<Row>(this.#database, sql, action);
+  }
+
   /** Runs one statement that is not worth keeping: DDL and pragmas. Throws SQLite's own error. */
   runOnce(sql: string): void {
     this.#database.run(sql);
@@ -132,7 +137,11 @@ export class Connection implements Disposable {
     let result: T;
     try {
       result = work();
-      if (isPromise(result)) throw promiseError(action);
+      if (isPromise(result)) {
+        // Refused already: what becomes of it later must not end the program as an unhandled rejection.
+        result.then(undefined, () => undefined);
+        throw promiseError(action);
+      }
       this.#depth--;
       this.#control(isOutermost ? "COMMIT" : `RELEASE ${name}`, action);
       return result;
@@ -174,7 +183,12 @@ export class Connection implements Disposable {
   }
 
   #control(sql: string, action: string): void {
-    this.prepare(sql, action).run();
+    try {
+      this.prepare(sql).run();
+    } catch (error) {
+      // The statement is shared by all transactions; the error has to name this one.
+      throw toUsageDbError(error instanceof UsageDbError ? error.cause : error, action);
+    }
   }
 
   /** Rolls back without ever hiding the error that made it necessary. */

@@ -1,5 +1,5 @@
 /** The SQLite side of the migrator: one step, one immediate transaction, one ledger row. */
-import { MigrationError, type SourcePosition, UsageDbError } from "../../errors.ts";
+import { MigrationError, OperationError, type SourcePosition, UsageDbError } from "../../errors.ts";
 import type { AppliedMigration, FunctionBody, SqlBody } from "../../migration/migration.ts";
 import type { Step } from "../../migration/plan.ts";
 import { headOf } from "../../migration/plan.ts";
@@ -29,6 +29,11 @@ import { moduleDatabase } from "./module-database.ts";
 import { SchemaFingerprint } from "./schema.ts";
 import { isSqliteError, operationalCode, toUsageDbError } from "./sqlite-errors.ts";
 
+/** No value of PRAGMA data_version. */
+const NEVER_SEEN = -1;
+/** Violations beyond this many are counted, not listed. */
+const MAX_LISTED_VIOLATIONS = 20;
+
 export interface SqliteDriverOptions {
   /** Written together with the ledger, to mark the file as the product's own. */
   readonly applicationId?: number;
@@ -47,9 +52,9 @@ class SqliteDriver implements MigrationDriver {
   readonly #applicationId: number | undefined;
   readonly #fingerprint = new SchemaFingerprint();
   #baseline: ViolationBaseline = new Map();
-  #foreignKeysBefore = 1;
+  #foreignKeysBefore: number | null = null;
   /** PRAGMA data_version when the database was last looked at: unchanged means nobody else committed since. */
-  #seenDataVersion = -1;
+  #seenDataVersion = NEVER_SEEN;
   #hasLedger = false;
 
   constructor(connection: Connection, options: SqliteDriverOptions) {
@@ -69,26 +74,32 @@ class SqliteDriver implements MigrationDriver {
 
   /**
    * Switches foreign keys off: inside a transaction the pragma does nothing, and with them on a table
-   * rebuild deletes every child row by cascade.
+   * rebuild deletes every child row by cascade. The database is looked at by the first step, inside its lock:
+   * looked at here, a commit between the plan and now would pass for what the plan was made from.
    */
   startRun(): void {
     this.#reading(() => {
       this.#connection.forgetStatements();
+      this.#seenDataVersion = NEVER_SEEN;
       this.#foreignKeysBefore = Number(
         this.#connection.readOnce("PRAGMA foreign_keys")[0]?.[0] ?? 0,
       );
       this.#setForeignKeys(0);
-      this.#look();
     });
   }
 
   finishRun(): void {
-    this.#connection.forgetStatements();
-    this.#reading(() => this.#setForeignKeys(this.#foreignKeysBefore));
+    const before = this.#foreignKeysBefore;
+    if (before === null) return;
+    this.#reading(() => {
+      this.#connection.forgetStatements();
+      this.#setForeignKeys(before);
+    });
+    this.#foreignKeysBefore = null;
   }
 
   applyStep(step: Step, context: StepContext): StepOutcome {
-    const action = `${step.direction === "up" ? "apply" : "roll back"} ${labelOf(step)}`;
+    const action = actionOf(step);
     return this.#connection.transaction(() => {
       if (!this.#isLedgerAsExpected(context.expectedVersions)) return { outcome: "ledger-changed" };
       if (!this.#hasLedger) this.#createLedger();
@@ -104,6 +115,7 @@ class SqliteDriver implements MigrationDriver {
 
   writeStamp(stamp: string, expectedVersions: readonly Version[]): void {
     const head = headOf(expectedVersions.map((version) => ({ version })));
+    if (this.#connection.inTransaction) return;
     const busyTimeoutMs = Number(this.#connection.readOnce("PRAGMA busy_timeout")[0]?.[0] ?? 0);
     // Only a cache: whoever holds the lock now matters more.
     this.#connection.runOnce("PRAGMA busy_timeout = 0");
@@ -119,8 +131,8 @@ class SqliteDriver implements MigrationDriver {
           .run(stamp, head);
       }, "write the ledger");
     } catch (error) {
-      const code = error instanceof UsageDbError ? error.code : undefined;
-      if (code !== "DATABASE_BUSY" && code !== "DATABASE_READONLY") throw error;
+      // Busy, read-only, full: the migrations are as applied as before.
+      if (!(error instanceof OperationError)) throw error;
     } finally {
       this.#connection.runOnce(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
     }
@@ -206,9 +218,11 @@ class SqliteDriver implements MigrationDriver {
       this.#connection.forgetStatements();
     }
     if (isPromise(result)) {
+      // It may still be rejected, for instance by the handle that was just revoked.
+      result.then(undefined, () => undefined);
       throw new MigrationError(
         "MIGRATION_ASYNC",
-        `Cannot apply ${labelOf(step)}: its ${step.direction} returned a promise, expected a synchronous function`,
+        `Cannot ${actionOf(step)}: its ${step.direction} returned a promise, expected a synchronous function`,
         { details: { version: step.version, file: body.file, direction: step.direction } },
       );
     }
@@ -219,7 +233,7 @@ class SqliteDriver implements MigrationDriver {
     if (this.#connection.inTransaction) return;
     throw new MigrationError(
       "MIGRATION_ENDED_TRANSACTION",
-      `Cannot apply ${labelOf(step)}: it ended its own transaction, expected it to stay open`,
+      `Cannot ${actionOf(step)}: it ended its own transaction, expected it to stay open`,
       { details: { version: step.version, file: step.file, direction: step.direction } },
     );
   }
@@ -230,34 +244,37 @@ class SqliteDriver implements MigrationDriver {
 
   #refuseNewViolations(step: Step): void {
     if (!this.#fingerprint.hasForeignKeys) return;
-    let violations: ReturnType<typeof readViolations>;
-    try {
-      violations = this.#violations();
-    } catch (error) {
-      if (!isSqliteError(error) || operationalCode(error) !== undefined) throw error;
-      throw new MigrationError(
-        "MIGRATION_FOREIGN_KEYS",
-        `Cannot apply ${labelOf(step)}: ${error.message}, expected every foreign key to point at a unique key`,
-        {
-          details: { version: step.version, file: step.file, direction: step.direction },
-          hint: "Make the parent column a primary key or give it a unique index.",
-          cause: error,
-        },
-      );
-    }
+    const violations = this.#violations();
     const blamed = newViolations(violations, this.#baseline);
-    if (blamed.length > 0) {
-      const first = blamed[0] as (typeof blamed)[number];
+    const mismatched = blamed.find(({ mismatch }) => mismatch !== null);
+    if (mismatched !== undefined) {
       throw new MigrationError(
         "MIGRATION_FOREIGN_KEYS",
-        `Cannot apply ${labelOf(step)}: ${blamed.length} row(s) would point at nothing, the first in ${first.table} (rowid ${String(first.rowid)}) at ${first.parent}, expected none`,
+        `Cannot ${actionOf(step)}: ${mismatched.mismatch}, expected every foreign key to point at a unique key`,
         {
           details: {
             version: step.version,
             file: step.file,
             direction: step.direction,
             violationCount: blamed.length,
-            violations: blamed.slice(0, 20),
+            violations: blamed.slice(0, MAX_LISTED_VIOLATIONS),
+          },
+          hint: "Make the parent column a primary key or give it a unique index.",
+        },
+      );
+    }
+    if (blamed.length > 0) {
+      const first = blamed[0] as (typeof blamed)[number];
+      throw new MigrationError(
+        "MIGRATION_FOREIGN_KEYS",
+        `Cannot ${actionOf(step)}: ${blamed.length} row(s) would point at nothing, the first in ${first.table} (rowid ${String(first.rowid)}) at ${first.parent}, expected none`,
+        {
+          details: {
+            version: step.version,
+            file: step.file,
+            direction: step.direction,
+            violationCount: blamed.length,
+            violations: blamed.slice(0, MAX_LISTED_VIOLATIONS),
           },
         },
       );
@@ -288,7 +305,10 @@ class SqliteDriver implements MigrationDriver {
   }
 }
 
-const labelOf = (step: Step): string => `${formatVersion(step.version)}_${step.name}`;
+/** The words after "Cannot" in an error about a step. */
+function actionOf({ direction, version, name }: Step): string {
+  return `${direction === "up" ? "apply" : "roll back"} ${formatVersion(version)}_${name}`;
+}
 
 function isSame(left: readonly Version[], right: readonly Version[]): boolean {
   return left.length === right.length && left.every((version, index) => version === right[index]);
@@ -306,14 +326,15 @@ function failureOf(
     : error instanceof Error && isSqliteError(error.cause)
       ? error.cause
       : null;
-  const action = `${step.direction === "up" ? "apply" : "roll back"} ${labelOf(step)}`;
+  const action = actionOf(step);
   if (sqliteError !== null && operationalCode(sqliteError) !== undefined) {
     return toUsageDbError(sqliteError, action, { version: step.version, file: step.file });
   }
   if (sqliteError === null && error instanceof UsageDbError) return error;
+  // A migration's own exception says nothing about the statement that happened to run before it.
   const position =
-    body !== null && statement !== null
-      ? positionOf(body, statement, sqliteError?.byteOffset ?? -1)
+    body !== null && statement !== null && sqliteError !== null
+      ? positionOf(body, statement, sqliteError.byteOffset)
       : null;
   const message = error instanceof Error ? error.message : String(error);
   const place =
@@ -326,7 +347,7 @@ function failureOf(
       direction: step.direction,
       reason: message,
       position,
-      statement: statement?.text ?? null,
+      statement: position === null ? null : (statement?.text ?? null),
     },
     cause: error,
   });

@@ -8,7 +8,7 @@ import type {
 } from "../../migration/migration.ts";
 import { checkStatement, positionIn, statementsOf } from "../../migration/sections.ts";
 import type { Statement } from "../../migration/sql-scanner.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, Prepared, RunResult } from "./connection.ts";
 
 export interface ModuleDatabase {
   readonly database: MigrationDatabase;
@@ -50,14 +50,29 @@ export function moduleDatabase(connection: Connection, file: string): ModuleData
       },
     );
   };
+  const action = `run a statement of ${file}`;
+  const open = new Set<Prepared<never>>();
   const query = <Row>(sql: string): MigrationQuery<Row> => {
     const text = admitOne(sql);
-    const prepared = connection.prepare<Row>(text, `run a statement of ${file}`);
+    const prepared = connection.compile<Row>(text, action);
+    open.add(prepared as Prepared<unknown> as Prepared<never>);
     return {
       all: (...values: SqlValue[]) => (admit(text), prepared.all(...values)),
       get: (...values: SqlValue[]) => (admit(text), prepared.get(...values)),
       run: (...values: SqlValue[]) => (admit(text), prepared.run(...values)),
     };
+  };
+  const runOne = (sql: string, ...values: SqlValue[]): RunResult => {
+    const prepared = connection.compile(admitOne(sql), action);
+    try {
+      return prepared.run(...values);
+    } finally {
+      prepared.finalize();
+    }
+  };
+  /** A query that was not read to its end would keep the table locked against DDL; it compiles anew when used. */
+  const releaseQueries = (): void => {
+    for (const prepared of open) prepared.finalize();
   };
   return {
     database: {
@@ -65,18 +80,18 @@ export function moduleDatabase(connection: Connection, file: string): ModuleData
         const body: SqlBody = { kind: "sql", sql, file: `${file} (SQL)`, firstLine: 1 };
         for (const statement of admit(sql)) {
           last = { body, statement };
-          // A query that was not read to its end would keep the table locked against DDL.
-          connection.forgetStatements();
+          releaseQueries();
           connection.runOnce(statement.text);
         }
       },
-      run: (sql, ...values) => query(sql).run(...values),
+      run: runOne,
       query,
       prepare: query,
     },
     lastStatement: () => last,
     revoke: () => {
       isRevoked = true;
+      releaseQueries();
     },
   };
 }

@@ -2,7 +2,7 @@
 import { closeSync, lstatSync, mkdirSync, openSync, type Stats } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { Database } from "bun:sqlite";
-import { describeKind, InputError, OperationError } from "../../errors.ts";
+import { describeKind, InputError, OperationError, refuseValue } from "../../errors.ts";
 import { Connection } from "./connection.ts";
 import { isSqliteError, SQLITE_BUSY, toUsageDbError } from "./sqlite-errors.ts";
 
@@ -36,7 +36,10 @@ export function openConnection(path: string, options: OpenOptions = {}): Connect
     busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS,
     synchronous = "NORMAL",
   } = options;
+  checkOptions(options);
   checkBusyTimeout(busyTimeoutMs);
+  checkChoice("mode", mode, ["create", "existing", "read"]);
+  checkChoice("synchronous", synchronous, ["NORMAL", "FULL"]);
   const file = checkPath(path);
   const isFresh = file === IN_MEMORY || prepareFile(file, mode) === 0;
   const connection = new Connection(openDatabase(file), file);
@@ -45,7 +48,11 @@ export function openConnection(path: string, options: OpenOptions = {}): Connect
     return connection;
   } catch (error) {
     const failure = toUsageDbError(error, `open ${file}`, { path: file });
-    connection.close();
+    try {
+      connection.close();
+    } catch (closeError) {
+      failure.cause ??= closeError;
+    }
     throw failure;
   }
 }
@@ -56,6 +63,28 @@ function openDatabase(file: string): Database {
   } catch (error) {
     throw toUsageDbError(error, `open ${file}`, { path: file });
   }
+}
+
+const OPTIONS: readonly string[] = ["mode", "busyTimeoutMs", "synchronous"];
+
+/** SQLite's bindings drop a misspelt option in silence, and with it the time-out, say. */
+function checkOptions(options: OpenOptions): void {
+  const unknown = Object.keys(options).find((key) => !OPTIONS.includes(key));
+  if (unknown === undefined) return;
+  throw new InputError(
+    "OPTION_UNKNOWN",
+    `Cannot open a database with the option ${unknown}, expected only ${OPTIONS.join(", ")}`,
+    { details: { option: unknown, expected: OPTIONS } },
+  );
+}
+
+function checkChoice(field: string, value: unknown, choices: readonly string[]): void {
+  if (typeof value === "string" && choices.includes(value)) return;
+  refuseValue(
+    field,
+    typeof value === "string" ? JSON.stringify(value) : describeKind(value),
+    `one of ${choices.join(", ")}`,
+  );
 }
 
 function checkBusyTimeout(busyTimeoutMs: number): void {
@@ -146,11 +175,16 @@ function configure(connection: Connection, settings: Settings): void {
   connection.runOnce(`PRAGMA synchronous = ${settings.synchronous}`);
   connection.runOnce("PRAGMA trusted_schema = OFF");
   connection.runOnce(`PRAGMA journal_size_limit = ${JOURNAL_SIZE_LIMIT_BYTES}`);
-  if (settings.isReader) connection.runOnce("PRAGMA query_only = ON");
+  if (settings.isReader) {
+    connection.runOnce("PRAGMA query_only = ON");
+    // Opening is lazy: without a first read, a file that is no database would fail somewhere later.
+    connection.readOnce("PRAGMA schema_version");
+  }
   verify(connection, "busy_timeout", settings.busyTimeoutMs);
   verify(connection, "foreign_keys", 1);
   verify(connection, "synchronous", settings.synchronous === "FULL" ? 2 : 1);
   verify(connection, "trusted_schema", 0);
+  verify(connection, "journal_size_limit", JOURNAL_SIZE_LIMIT_BYTES);
   verify(connection, "query_only", settings.isReader ? 1 : 0);
 }
 

@@ -8,9 +8,9 @@ import type { LedgerHead } from "../driver.ts";
  * at all is unusual: the full opening, which the caller does next, has the checks and the words for it.
  */
 export function peekLedgerHead(path: string, busyTimeoutMs: number): LedgerHead | null {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return null;
   let database: Database | null = null;
   try {
+    if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return null;
     database = new Database(path, { create: false, readwrite: true });
     database.run(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
     const statement = database.prepare<[number, string | null, number], []>(LEDGER_HEAD_SQL);

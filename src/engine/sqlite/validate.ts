@@ -4,11 +4,11 @@ import type { AppliedMigration } from "../../migration/migration.ts";
 import { headOf, type MigrationStanding } from "../../migration/plan.ts";
 import { formatVersion } from "../../migration/version.ts";
 import { Connection } from "./connection.ts";
-import { readViolations } from "./foreign-keys.ts";
+import { type ForeignKeyViolation, readViolations } from "./foreign-keys.ts";
 import { mirroredVersion } from "./ledger.ts";
 import { IN_MEMORY } from "./open.ts";
-import { describeSchema, diffSchemas } from "./schema.ts";
-import { isSqliteError } from "./sqlite-errors.ts";
+import { describeSchema, diffSchemas, type SchemaObject } from "./schema.ts";
+import { isSqliteError, toUsageDbError } from "./sqlite-errors.ts";
 
 export type ValidationCheck = "integrity" | "foreign-keys" | "parent-keys" | "ledger" | "schema";
 
@@ -27,20 +27,40 @@ export interface ValidationReport {
   readonly notChecked: readonly string[];
 }
 
+const PARENT_KEY_REMEDY =
+  "Give the parent columns a primary key or a unique index in a new migration.";
+
 /** Row problems beyond this many are counted, not listed. */
 const MAX_LISTED = 20;
 
-/** Runs every check; reads only. `standings` come from the migrator's status. */
+/**
+ * Runs every check; reads only. `standings` come from the migrator's status.
+ * @throws {OperationError} DATABASE_CORRUPT, DATABASE_BUSY or DATABASE_IO when the file can't be read at all.
+ */
 export function validateConnection(
+  connection: Connection,
+  standings: readonly MigrationStanding[],
+): ValidationReport {
+  try {
+    return runChecks(connection, standings);
+  } catch (error) {
+    throw toUsageDbError(error, `validate ${connection.path}`, { path: connection.path });
+  }
+}
+
+function runChecks(
   connection: Connection,
   standings: readonly MigrationStanding[],
 ): ValidationReport {
   const ledger = standings.flatMap(({ applied }) => (applied === null ? [] : [applied]));
   const notChecked: string[] = [];
+  const violations = readViolations(connection);
+  const parentKeys = checkParentKeys(connection);
   const findings = [
     ...checkIntegrity(connection),
-    ...checkForeignKeys(connection),
-    ...checkParentKeys(connection),
+    ...checkForeignKeys(violations),
+    ...parentKeys,
+    ...checkMismatches(violations, parentKeys),
     ...checkLedger(connection, standings, ledger),
     ...checkSchema(connection, ledger, notChecked),
   ];
@@ -60,17 +80,10 @@ function checkIntegrity(connection: Connection): ValidationFinding[] {
     }));
 }
 
-function checkForeignKeys(connection: Connection): ValidationFinding[] {
-  let violations: ReturnType<typeof readViolations>;
-  try {
-    violations = readViolations(connection);
-  } catch (error) {
-    // "foreign key mismatch": checkParentKeys names the key.
-    if (isSqliteError(error) && error.errno === 1) return [];
-    throw error;
-  }
+function checkForeignKeys(violations: readonly ForeignKeyViolation[]): ValidationFinding[] {
   const counts = new Map<string, { count: number; rowid: number | null }>();
-  for (const { table, parent, rowid } of violations) {
+  for (const { table, parent, rowid, mismatch } of violations) {
+    if (mismatch !== null) continue;
     const key = `${table} -> ${parent}`;
     counts.set(key, {
       count: (counts.get(key)?.count ?? 0) + 1,
@@ -85,33 +98,55 @@ function checkForeignKeys(connection: Connection): ValidationFinding[] {
   }));
 }
 
+/** What SQLite itself cannot check and `checkParentKeys` did not see, such as another collation. */
+function checkMismatches(
+  violations: readonly ForeignKeyViolation[],
+  known: readonly ValidationFinding[],
+): ValidationFinding[] {
+  const isKnown = (table: string): boolean =>
+    known.some(({ object }) => object.startsWith(`${table} -> `));
+  return violations.flatMap(({ table, parent, mismatch }) =>
+    mismatch === null || isKnown(table)
+      ? []
+      : [
+          {
+            check: "parent-keys",
+            object: `${table} -> ${parent}`,
+            observed: mismatch,
+            remedy: PARENT_KEY_REMEDY,
+          },
+        ],
+  );
+}
+
 /** A foreign key whose parent columns are not unique fails only when it is used: on inserts, and on deletes. */
 function checkParentKeys(connection: Connection): ValidationFinding[] {
   const keys = connection.readOnce(
-    `SELECT t.name, f.id, f."table", group_concat(coalesce(f."to", ''), ',')
+    `SELECT t.name, f."table", json_group_array(f."to")
      FROM pragma_table_list AS t, pragma_foreign_key_list(t.name) AS f
      WHERE t.schema = 'main' AND t.type = 'table'
      GROUP BY t.name, f.id`,
   );
   const findings: ValidationFinding[] = [];
-  for (const [child, , parent, columns] of keys) {
-    const wanted = String(columns)
-      .split(",")
-      .filter((column) => column !== "")
-      .map((column) => column.toLowerCase());
+  for (const [child, parent, columns] of keys) {
+    const named = JSON.parse(String(columns)) as (string | null)[];
+    const wanted = named.flatMap((column) => (column === null ? [] : [column.toLowerCase()]));
     const candidates = uniqueKeysOf(connection, String(parent));
+    // Without column names the key means the parent's primary key, which must have as many columns.
     const isMet =
       wanted.length === 0
-        ? candidates.primary.length > 0
+        ? candidates.primary.length === named.length
         : candidates.all.some((key) => isSameSet(key, wanted));
     if (isMet) continue;
     findings.push({
       check: "parent-keys",
       object: `${String(child)} -> ${String(parent)}`,
       observed: candidates.exists
-        ? `(${wanted.join(", ")}) is not unique in ${String(parent)}`
+        ? wanted.length === 0
+          ? `the primary key of ${String(parent)} has ${candidates.primary.length} column(s), the foreign key ${named.length}`
+          : `(${wanted.join(", ")}) is not unique in ${String(parent)}`
         : `${String(parent)} does not exist`,
-      remedy: "Give the parent columns a primary key or a unique index in a new migration.",
+      remedy: PARENT_KEY_REMEDY,
     });
   }
   return findings;
@@ -199,24 +234,46 @@ function checkSchema(
     notChecked.push("schema: a migration is a function, so what it should have built is not known");
     return [];
   }
-  using replay = new Connection(new Database(IN_MEMORY), IN_MEMORY);
-  replay.runOnce("PRAGMA foreign_keys = OFF");
-  const ordered = [...ledger].sort((a, b) => a.applied_at - b.applied_at || a.version - b.version);
-  for (const { version, name, up_sql } of ordered) {
-    try {
-      replay.runScript(up_sql ?? "");
-    } catch (error) {
-      if (!isSqliteError(error)) throw error;
-      notChecked.push(
-        `schema: ${formatVersion(version)}_${name} does not run on an empty database (${error.message})`,
-      );
-      return [];
-    }
+  if (ledger.length === 0) return [];
+  const observed = describeSchema(connection);
+  // By version first; a version that was merged late ran in the order of time.
+  const orders = [
+    [...ledger].sort((a, b) => a.version - b.version),
+    [...ledger].sort((a, b) => a.applied_at - b.applied_at || a.version - b.version),
+  ];
+  const attempts = orders.map((order) => replay(order, observed));
+  const best = attempts.find(({ differences }) => differences?.length === 0) ?? attempts[0];
+  const differences =
+    best?.differences ?? attempts.find((attempt) => attempt.differences !== null)?.differences;
+  if (differences === undefined || differences === null) {
+    notChecked.push(`schema: ${best?.failure ?? "nothing could be replayed"}`);
+    return [];
   }
-  return diffSchemas(describeSchema(replay), describeSchema(connection)).map((difference) => ({
+  return differences.map((difference) => ({
     check: "schema",
     object: difference.split(" ", 2).join(" "),
     observed: difference,
     remedy: "Undo the change made by hand, or put it into a migration.",
   }));
+}
+
+/** Builds the schema in memory, migration by migration, and compares. */
+function replay(
+  order: readonly AppliedMigration[],
+  observed: readonly SchemaObject[],
+):
+  | { readonly differences: string[]; readonly failure: null }
+  | { readonly differences: null; readonly failure: string } {
+  using memory = new Connection(new Database(IN_MEMORY), IN_MEMORY);
+  memory.runOnce("PRAGMA foreign_keys = OFF");
+  for (const { version, name, up_sql } of order) {
+    try {
+      memory.runScript(up_sql ?? "");
+    } catch (error) {
+      if (!isSqliteError(error)) throw error;
+      const failure = `${formatVersion(version)}_${name} does not run on an empty database (${error.message})`;
+      return { differences: null, failure };
+    }
+  }
+  return { differences: diffSchemas(describeSchema(memory), observed), failure: null };
 }
