@@ -40,9 +40,22 @@ export const bundle: Command = {
     const typesFrom =
       typeof args["types-from"] === "string" ? args["types-from"] : "usagedb/migrate";
     const entries = readBundleEntries(directorySource(dir));
-    writeFileSync(out, renderBundle(entries, typesFrom));
+    writeModule(out, renderBundle(entries, typesFrom));
     output.text(`Wrote ${entries.length} migration(s) to ${out}.`);
     output.json({ out, versions: entries.map(({ version }) => version) });
     return 0;
   },
 };
+
+function writeModule(path: string, text: string): void {
+  try {
+    writeFileSync(path, text);
+  } catch (cause) {
+    const observed = cause instanceof Error && "code" in cause ? String(cause.code) : "it failed";
+    throw new InputError(
+      "CLI_USAGE",
+      `Cannot write ${path}: ${observed}, expected a file in a folder that exists`,
+      { details: { path }, hint: "Name another --out.", cause },
+    );
+  }
+}

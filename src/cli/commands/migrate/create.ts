@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { directorySource } from "../../../engine/directory.ts";
-import { InputError } from "../../../errors.ts";
+import { InputError, OperationError } from "../../../errors.ts";
 import { parseFileName } from "../../../migration/file-name.ts";
 import { formatVersion, NO_VERSION } from "../../../migration/version.ts";
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
@@ -31,13 +31,18 @@ export const create: Command = {
   run: async ({ args, output, now }) => {
     const directory = typeof args["dir"] === "string" ? args["dir"] : "migrations/sqlite";
     const name = snakeCase(String(args["name"]));
-    mkdirSync(directory, { recursive: true });
+    const verdict = parseFileName(`1_${name}.sql`);
+    if (verdict.is !== "migration" || verdict.file.kind !== "sql") refuseName(String(args["name"]));
+    makeDirectory(directory);
     const newest = directorySource(directory).versions().at(-1) ?? NO_VERSION;
     const isTimed = String(newest).length >= TIMESTAMP_DIGITS;
     const createdAt = new Date(now()).toISOString();
-    const version = isTimed ? createdAt.slice(0, 19).replace(/\D/g, "") : formatVersion(newest + 1);
+    // The second migration of a second, or one after a version from the future, still has to be the newest.
+    const next = isTimed
+      ? Math.max(newest + 1, Number(createdAt.slice(0, 19).replace(/\D/g, "")))
+      : newest + 1;
+    const version = formatVersion(next);
     const fileName = `${version}_${name}.sql`;
-    if (parseFileName(fileName).is !== "migration") refuseName(String(args["name"]));
     const path = `${directory}/${fileName}`;
     try {
       writeFileSync(path, template(`${version}_${name}`, createdAt.slice(0, 10)), { flag: "wx" });
@@ -54,6 +59,19 @@ export const create: Command = {
     return 0;
   },
 };
+
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch (cause) {
+    const observed = cause instanceof Error && "code" in cause ? String(cause.code) : "it failed";
+    throw new OperationError(
+      "MIGRATIONS_NOT_FOUND",
+      `Cannot create the directory ${directory}: ${observed}, expected a folder that exists or may be made`,
+      { details: { directory }, cause },
+    );
+  }
+}
 
 function snakeCase(words: string): string {
   return words

@@ -1,3 +1,6 @@
+import type { AppliedMigration } from "../../../migration/migration.ts";
+import { isReversible, type MigrationStanding } from "../../../migration/plan.ts";
+import { formatVersion } from "../../../migration/version.ts";
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
 import { DIR_ARG } from "../../migration-source.ts";
 import { openTarget } from "../../migration-target.ts";
@@ -28,42 +31,24 @@ export const status: Command = {
         currentVersion: report.currentVersion,
         latestVersion: report.latestVersion,
         pendingCount: report.pendingCount,
-        appliedMigrations: report.standings.flatMap(({ applied, state, editedSections }) =>
-          applied === null
-            ? []
-            : [
-                {
-                  version: applied.version,
-                  name: applied.name,
-                  applied_at: applied.applied_at,
-                  execution_time_ms: applied.execution_time_ms,
-                  checksum: applied.checksum,
-                  hasDown: applied.down_sql !== null,
-                  tool_version: applied.tool_version,
-                  state,
-                  editedSections,
-                },
-              ],
+        appliedMigrations: report.standings.flatMap((standing) =>
+          standing.applied === null ? [] : [appliedData(standing, standing.applied)],
         ),
-        pendingMigrations: report.standings.flatMap(({ version, name, migration, state }) =>
-          state === "pending" || state === "late"
-            ? [{ version, name, file: migration?.file, hasDown: migration?.down !== null, state }]
-            : [],
+        pendingMigrations: report.standings.flatMap((standing) =>
+          standing.applied === null ? [pendingData(standing)] : [],
         ),
       });
     } else if (!output.isQuiet) {
       const { renderTable } = await import("../../table.ts");
-      const rows = report.standings.map(
-        ({ version, name, state, editedSections, applied, migration }) => [
-          String(version).padStart(3, "0"),
-          name,
-          state === "edited"
-            ? `${STATE_WORDS[state]} (${editedSections.join(", ")})`
-            : STATE_WORDS[state],
-          applied === null ? "" : new Date(applied.applied_at).toISOString(),
-          (applied?.down_sql ?? migration?.down ?? null) === null ? "forward only" : "",
-        ],
-      );
+      const rows = report.standings.map((standing) => [
+        formatVersion(standing.version),
+        standing.name,
+        standing.state === "edited"
+          ? `${STATE_WORDS[standing.state]} (${standing.editedSections.join(", ")})`
+          : STATE_WORDS[standing.state],
+        standing.applied === null ? "" : new Date(standing.applied.applied_at).toISOString(),
+        isReversible(standing) ? "" : "forward only",
+      ]);
       if (rows.length > 0) {
         output.text(
           renderTable(
@@ -85,3 +70,22 @@ export const status: Command = {
     return args["check"] === true && isBad ? 3 : 0;
   },
 };
+
+function appliedData(standing: MigrationStanding, applied: AppliedMigration): object {
+  return {
+    version: applied.version,
+    name: applied.name,
+    applied_at: applied.applied_at,
+    execution_time_ms: applied.execution_time_ms,
+    checksum: applied.checksum,
+    hasDown: isReversible(standing),
+    tool_version: applied.tool_version,
+    state: standing.state,
+    editedSections: standing.editedSections,
+  };
+}
+
+function pendingData(standing: MigrationStanding): object {
+  const { version, name, migration, state } = standing;
+  return { version, name, file: migration?.file, hasDown: isReversible(standing), state };
+}
