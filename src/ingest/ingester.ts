@@ -55,6 +55,6 @@ export interface Ingester {
   readonly marker: string;
   /** The transcript files below a root, in any order; unreadable folders are reported, not fatal. */
   discover(root: string, onUnreadable: (path: string, reason: string) => void): TranscriptFile[];
-  /** Reads one parsed line; `offset` is its byte offset in the file. */
-  readLine(line: unknown, file: TranscriptFile, offset: number): LineRecord;
+  /** The reader of a file's lines: given a parsed line and its byte offset, it tells what the line says. */
+  lineReader(file: TranscriptFile): (line: unknown, offset: number) => LineRecord;
 }

@@ -19,13 +19,23 @@ export interface Line {
   readonly isOversized: boolean;
 }
 
+/** Memory that one file after the other is read into; grows to the longest line. */
+export interface LineBuffer {
+  bytes: Buffer;
+}
+
+export function createLineBuffer(): LineBuffer {
+  return { bytes: Buffer.allocUnsafeSlow(INITIAL_BUFFER_BYTES) };
+}
+
 /** Yields the lines of an open file from a byte offset on, without their line ends. */
 export function* readLines(
   descriptor: number,
   from: number,
+  memory: LineBuffer,
   maxLineBytes: number = MAX_LINE_BYTES,
 ): Generator<Line, void> {
-  let buffer = Buffer.allocUnsafe(INITIAL_BUFFER_BYTES);
+  let buffer = memory.bytes;
   /** File offset of buffer[0]. */
   let base = from;
   let filled = 0;
@@ -34,8 +44,9 @@ export function* readLines(
   /** File offset at which a line began that is being passed over; -1 otherwise. */
   let oversizedFrom = -1;
   for (;;) {
-    const at = buffer.subarray(0, filled).indexOf(LINE_FEED, searchFrom);
-    if (at >= 0) {
+    const at = searchFrom < filled ? buffer.indexOf(LINE_FEED, searchFrom) : -1;
+    // A hit beyond `filled` is a remnant of what the buffer held before.
+    if (at >= 0 && at < filled) {
       const end = base + at + 1;
       if (oversizedFrom >= 0) {
         yield {
@@ -71,9 +82,10 @@ export function* readLines(
     lineStart = 0;
     searchFrom = filled;
     if (filled === buffer.length) {
-      const larger = Buffer.allocUnsafe(buffer.length * 2);
+      const larger = Buffer.allocUnsafeSlow(buffer.length * 2);
       buffer.copy(larger, 0, 0, filled);
       buffer = larger;
+      memory.bytes = larger;
     }
     const count = readSync(descriptor, buffer, filled, buffer.length - filled, base + filled);
     if (count === 0) break;

@@ -6,6 +6,7 @@ import type { SourceProgress, UsageSource } from "../store/usage-sources.ts";
 import type { UsageStore } from "../store/usage-store.ts";
 import { claudeIngester } from "./claude/claude-ingester.ts";
 import type { EventRecord, Ingester, MessageRecord, TranscriptFile } from "./ingester.ts";
+import { createLineBuffer } from "./line-reader.ts";
 import { storeSessionSnapshots } from "./session-snapshots.ts";
 import { type Found, type MalformedLine, TranscriptReader } from "./transcript-reader.ts";
 
@@ -45,7 +46,7 @@ export interface SyncReport {
 }
 
 /** Found lines a transaction: few enough to keep the write lock short, many enough to be fast. */
-const BATCH_RECORDS = 2000;
+const BATCH_RECORDS = 5000;
 const MAX_LISTED = 100;
 
 /**
@@ -74,6 +75,7 @@ class SyncRun {
   readonly #changedSessions = new Set<string>();
   readonly #malformed: MalformedLine[] = [];
   readonly #unreadable: { path: string; reason: string }[] = [];
+  readonly #memory = createLineBuffer();
   #batch: (Found & { readonly path: string })[] = [];
   #sources: PendingSource[] = [];
   #bytesRead = 0;
@@ -142,7 +144,7 @@ class SyncRun {
   async #readFile(file: TranscriptFile, known: UsageSource | undefined): Promise<void> {
     let reader: TranscriptReader;
     try {
-      reader = new TranscriptReader(this.#ingester, file, known);
+      reader = new TranscriptReader(this.#ingester, file, known, this.#memory);
     } catch (error) {
       this.#reportUnreadable(
         file.path,

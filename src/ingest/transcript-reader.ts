@@ -1,8 +1,14 @@
 /** One transcript file: where to go on reading, and what its new lines say. */
 import { closeSync, openSync, readSync } from "node:fs";
 import type { UsageSource } from "../store/usage-sources.ts";
-import type { EventRecord, Ingester, MessageRecord, TranscriptFile } from "./ingester.ts";
-import { type Line, MAX_LINE_BYTES, readLines } from "./line-reader.ts";
+import type {
+  EventRecord,
+  Ingester,
+  LineRecord,
+  MessageRecord,
+  TranscriptFile,
+} from "./ingester.ts";
+import { type Line, type LineBuffer, MAX_LINE_BYTES, readLines } from "./line-reader.ts";
 
 /** How much of a file's start, and of what precedes the offset, tells whether it is still the same file. */
 const EDGE_BYTES = 1024;
@@ -32,13 +38,23 @@ export interface ReadPosition {
 /** A file open for reading from where the last sync stopped, or from the start when it is no longer the same. */
 export class TranscriptReader implements Disposable {
   readonly file: TranscriptFile;
-  readonly #ingester: Ingester;
+  readonly #marker: Buffer;
+  readonly #readRecord: ReturnType<Ingester["lineReader"]>;
+  readonly #memory: LineBuffer;
+  readonly #knownPlain = new Set<string>();
   readonly #descriptor: number;
   #position: ReadPosition;
 
-  constructor(ingester: Ingester, file: TranscriptFile, known: UsageSource | undefined) {
+  constructor(
+    ingester: Ingester,
+    file: TranscriptFile,
+    known: UsageSource | undefined,
+    memory: LineBuffer,
+  ) {
     this.file = file;
-    this.#ingester = ingester;
+    this.#marker = Buffer.from(ingester.marker);
+    this.#readRecord = ingester.lineReader(file);
+    this.#memory = memory;
     this.#descriptor = openSync(file.path, "r");
     const goesOn =
       known !== undefined &&
@@ -67,23 +83,22 @@ export class TranscriptReader implements Disposable {
 
   /** Yields what new lines say of usage; malformed ones are counted and handed to `onMalformed`. */
   *read(onMalformed: (line: MalformedLine) => void): Generator<Found, void> {
-    const marker = Buffer.from(this.#ingester.marker);
     const start = this.#position;
     let { lineCount, malformedCount } = start;
     const report = (reason: string): void => {
       malformedCount++;
       onMalformed({ path: this.file.path, line: lineCount, reason });
     };
-    for (const line of readLines(this.#descriptor, start.offsetBytes)) {
+    for (const line of readLines(this.#descriptor, start.offsetBytes, this.#memory)) {
       lineCount++;
-      const found = this.#readLine(line, marker, report);
+      const found = this.#readLine(line, report);
       // The rest of a file may be a line in the making: used when it is whole already, never counted as read.
       if (line.isComplete) this.#position = { offsetBytes: line.end, lineCount, malformedCount };
       if (found !== null) yield found;
     }
   }
 
-  #readLine(line: Line, marker: Buffer, report: (reason: string) => void): Found | null {
+  #readLine(line: Line, report: (reason: string) => void): Found | null {
     if (line.isOversized) {
       if (line.isComplete) report(`longer than ${MAX_LINE_BYTES >> 20} MB, passed over`);
       return null;
@@ -96,15 +111,16 @@ export class TranscriptReader implements Disposable {
       if (line.isComplete) report("not a JSON object");
       return null;
     }
-    if (bytes.indexOf(marker) < 0) return null;
-    let parsed: unknown;
+    if (bytes.indexOf(this.#marker) < 0) return null;
+    let record: LineRecord;
     try {
-      parsed = JSON.parse(bytes.toString("utf8"));
+      record = this.#readRecord(JSON.parse(bytes.toString("latin1")), line.start);
+      if (hasForeignText(record, this.#knownPlain))
+        record = this.#readRecord(JSON.parse(bytes.toString("utf8")), line.start);
     } catch (error) {
       if (line.isComplete) report(error instanceof Error ? error.message : "not JSON");
       return null;
     }
-    const record = this.#ingester.readLine(parsed, this.file, line.start);
     if (record.kind === "malformed") {
       if (line.isComplete) report(record.reason);
       return null;
@@ -127,6 +143,31 @@ export class TranscriptReader implements Disposable {
     closeSync(this.#descriptor);
   }
 }
+
+/**
+ * True when a record holds text beyond ASCII and so has to be read again as UTF-8. Reading a line byte by byte
+ * into characters first is half the work, since most text of a line is never looked at; its structure is the
+ * same either way, because no byte of a multi-byte character is a quote, a brace or a backslash.
+ */
+function hasForeignText(record: LineRecord, knownPlain: Set<string>): boolean {
+  if (record.kind !== "message" && record.kind !== "event") return false;
+  const isPlain = (text: string): boolean => {
+    if (knownPlain.has(text)) return true;
+    const plain = !FOREIGN.test(text);
+    if (plain) knownPlain.add(text);
+    return plain;
+  };
+  // A session, a project and a model stand in line after line; a message's own ids do not.
+  const own = record.kind === "message" ? [record.messageId, record.requestId] : [record.dedupeKey];
+  const shared =
+    record.kind === "message"
+      ? [record.sessionId, record.project, record.model]
+      : [record.sessionId, record.project];
+  return own.some((text) => FOREIGN.test(text)) || !shared.every(isPlain);
+}
+
+// oxlint-disable-next-line no-control-regex
+const FOREIGN = /[^\u0000-\u007f]/;
 
 function withoutByteOrderMark(bytes: Buffer): Buffer {
   return BYTE_ORDER_MARK.every((byte, index) => bytes[index] === byte) ? bytes.subarray(3) : bytes;

@@ -52,7 +52,7 @@ export interface RecordOutcome {
   readonly inserted: number;
   /** Replaced by a line with a larger total, or by one on the main chain. */
   readonly updated: number;
-  /** Known already, or a smaller copy of what is known. */
+  /** Known already: a copy, or another line of a response that is no larger. */
   readonly unchanged: number;
   /** Sidechain copies of a message of the main chain. */
   readonly replays: number;
@@ -108,7 +108,9 @@ export class UsageMessageStore {
     return this.#connection.transaction(() => {
       const changes = new RollupChanges();
       const outcome = { inserted: 0, updated: 0, unchanged: 0, replays: 0 };
-      for (const message of messages) outcome[this.#recordOne(message, changes)]++;
+      const merged = mergeLines(messages);
+      for (const message of merged) outcome[this.#recordOne(message, changes)]++;
+      outcome.unchanged += messages.length - merged.length;
       this.#rollups.apply(changes);
       return outcome;
     }, "record messages");
@@ -147,11 +149,7 @@ export class UsageMessageStore {
       return "inserted";
     }
     if (!isBetter(message, known)) return "unchanged";
-    const merged: RollupPart = {
-      ...message,
-      project: known.project,
-      reported_cost_usd: message.reported_cost_usd ?? known.reported_cost_usd,
-    };
+    const merged: RollupPart = mergeInto(known, message);
     this.#update.run(
       message.model,
       message.timestamp,
@@ -219,6 +217,28 @@ export class UsageMessageStore {
         .get()?.["count"],
     );
   }
+}
+
+/** Joins the lines of one response, so that the database is asked once a response: they come close together. */
+function mergeLines(messages: readonly NewUsageMessage[]): NewUsageMessage[] {
+  const byKey = new Map<string, NewUsageMessage>();
+  for (const message of messages) {
+    const key = `${message.message_id}\0${message.request_id}\0${message.agent}`;
+    const known = byKey.get(key);
+    if (known === undefined) byKey.set(key, message);
+    else if (isBetter(message, known)) byKey.set(key, mergeInto(known, message));
+  }
+  return [...byKey.values()];
+}
+
+/** The figures of the better line, with the session and project that had the message first. */
+function mergeInto(known: NewUsageMessage, better: NewUsageMessage): NewUsageMessage {
+  return {
+    ...better,
+    session_id: known.session_id,
+    project: known.project,
+    reported_cost_usd: better.reported_cost_usd ?? known.reported_cost_usd,
+  };
 }
 
 export function totalTokens(counts: TokenCounts): number {

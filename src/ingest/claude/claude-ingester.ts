@@ -8,15 +8,15 @@ export const claudeIngester: Ingester = {
   agent: "claude",
   marker: '"usage"',
   discover: (root, onUnreadable) => discoverFiles(root, ".jsonl", onUnreadable),
-  readLine: (line, file, offset) => {
-    const parts = file.path.split("/");
+  lineReader: ({ path }) => {
+    const parts = path.split("/");
     const subagents = parts.lastIndexOf("subagents");
     const sessionAt = subagents > 0 ? subagents - 1 : parts.length - 1;
-    return readClaudeLine(line, {
-      fileSessionId: basename(parts[sessionAt] ?? file.path, ".jsonl"),
+    const file = {
+      path,
+      fileSessionId: basename(parts[sessionAt] ?? path, ".jsonl"),
       folder: parts[sessionAt - 1] ?? "",
-      path: file.path,
-      offset,
-    });
+    };
+    return (line, offset) => readClaudeLine(line, file, offset);
   },
 };

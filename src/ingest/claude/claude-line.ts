@@ -8,17 +8,17 @@ const OTHER: LineRecord = { kind: "other" };
 const SYNTHETIC_MODEL = "<synthetic>";
 const LIMIT_TEXT = /^Claude AI usage limit reached\|(\d{9,11})/;
 
-export interface LineOrigin {
+/** What a line's file tells where the line does not. */
+export interface ClaudeFile {
   /** From the file's name: older lines do not name their session. */
   readonly fileSessionId: string;
   /** The folder's lossy name of the project, for lines without `cwd`. */
   readonly folder: string;
   readonly path: string;
-  readonly offset: number;
 }
 
 /** Tells what a parsed line means for usage. */
-export function readClaudeLine(line: unknown, origin: LineOrigin): LineRecord {
+export function readClaudeLine(line: unknown, file: ClaudeFile, offset: number): LineRecord {
   if (!isFields(line)) return { kind: "malformed", reason: "not a JSON object" };
   // A `progress` line may nest a whole assistant message that has a line of its own.
   const { type, message } = line;
@@ -30,11 +30,17 @@ export function readClaudeLine(line: unknown, origin: LineOrigin): LineRecord {
   if (!(timestamp >= MIN_TIMESTAMP_MS && timestamp <= MAX_TIMESTAMP_MS)) {
     return { kind: "malformed", reason: "usage without a valid timestamp" };
   }
-  const sessionId = text(line["sessionId"]) ?? origin.fileSessionId;
-  const project = text(line["cwd"]) ?? origin.folder;
+  const sessionId = text(line["sessionId"]) ?? file.fileSessionId;
+  const project = text(line["cwd"]) ?? file.folder;
   const model = text(message["model"]) ?? "unknown";
   if (model === SYNTHETIC_MODEL) return readLimit(line, message, { sessionId, project, timestamp });
-  return readUsage(line, message, { sessionId, project, model, timestamp, origin });
+  return readUsage(line, message, {
+    sessionId,
+    project,
+    model,
+    timestamp,
+    lineId: `${file.path}:${offset}`,
+  });
 }
 
 interface UsageContext {
@@ -42,13 +48,14 @@ interface UsageContext {
   readonly project: string;
   readonly model: string;
   readonly timestamp: number;
-  readonly origin: LineOrigin;
+  /** For a line without any id of its own. */
+  readonly lineId: string;
 }
 
 function readUsage(
   line: Fields,
   message: Fields,
-  { sessionId, project, model, timestamp, origin }: UsageContext,
+  { sessionId, project, model, timestamp, lineId }: UsageContext,
 ): LineRecord {
   const usage = message["usage"] as Fields;
   const split = isFields(usage["cache_creation"]) ? usage["cache_creation"] : {};
@@ -78,7 +85,7 @@ function readUsage(
   return {
     kind: "message",
     // Without an id of the response the line's own id has to do; copies of a line keep it.
-    messageId: text(message["id"]) ?? text(line["uuid"]) ?? `${origin.path}:${origin.offset}`,
+    messageId: text(message["id"]) ?? text(line["uuid"]) ?? lineId,
     requestId: text(line["requestId"]) ?? "",
     sessionId,
     project,
