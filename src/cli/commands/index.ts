@@ -35,6 +35,11 @@ const MIGRATE: CommandGroup = {
       description: "write an empty migration with the next version",
       load: () => (require("./migrate/create.ts") as typeof import("./migrate/create.ts")).create,
     },
+    test: {
+      description: "prove migrations in temporary files, without your database",
+      load: () =>
+        (require("./test-migrations.ts") as typeof import("./test-migrations.ts")).testMigrations,
+    },
     bundle: {
       description: "write a directory's migrations as one module",
       load: () => (require("./migrate/bundle.ts") as typeof import("./migrate/bundle.ts")).bundle,

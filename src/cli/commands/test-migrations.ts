@@ -1,0 +1,107 @@
+import { tmpdir } from "node:os";
+import { proveMigrations } from "../../engine/sqlite/prove.ts";
+import { InputError } from "../../errors.ts";
+import { type ArgValues, type Command, GLOBAL_ARGS } from "../command.ts";
+import { DIR_ARG, migrationSource } from "../migration-source.ts";
+import { renderTopic, renderVerdict } from "../render-proof.ts";
+
+const DEFAULT_ROWS = 20;
+const MAX_ROWS = 10_000;
+const MAX_ROUNDS = 100_000;
+const MAX_SEED = 0xffff_ffff;
+
+export const testMigrations: Command = {
+  meta: {
+    name: "test",
+    description:
+      "Prove migrations in temporary files: there and back, constraints, defaults, concurrent starts",
+  },
+  args: {
+    rows: {
+      type: "string",
+      valueHint: "N",
+      description: `rows to fill each table with (default: ${DEFAULT_ROWS})`,
+    },
+    seed: {
+      type: "string",
+      valueHint: "N",
+      description: "repeat the random choices of an earlier run",
+    },
+    torture: {
+      type: "string",
+      valueHint: "N",
+      description: "also kill a migrating process N times and look at what is left",
+    },
+    ...DIR_ARG,
+    json: GLOBAL_ARGS.json,
+    quiet: GLOBAL_ARGS.quiet,
+    help: GLOBAL_ARGS.help,
+  },
+  examples: [
+    ["bun scripts/test-migrations.ts", "the product's own migrations"],
+    ["bun scripts/test-migrations.ts --dir db/migrations", "any directory"],
+    ["usagedb migrate test --dir db/migrations --json", "for CI: exit 1 when a check failed"],
+    ["usagedb migrate test --torture 100", "with a hundred kills"],
+  ],
+  run: async ({ args, output, interruptSignal }) => {
+    const rows = numberArg(args, "rows", { from: 1, to: MAX_ROWS }) ?? DEFAULT_ROWS;
+    const seed =
+      numberArg(args, "seed", { from: 0, to: MAX_SEED }) ?? Math.floor(Math.random() * MAX_SEED);
+    const killRounds = numberArg(args, "torture", { from: 1, to: MAX_ROUNDS }) ?? 0;
+    const source = migrationSource(args);
+    const isOwn = args["dir"] === undefined;
+    const applicationId = isOwn ? (await import("../../store/schema.ts")).APPLICATION_ID : null;
+    const report = await proveMigrations({
+      source,
+      scratch: tmpdir(),
+      seed,
+      rows,
+      ...(applicationId === null ? {} : { applicationId }),
+      starter: starterOf(args["dir"]),
+      killRounds,
+      signal: interruptSignal(),
+      onEvent: (event) => {
+        if (event.type === "topic-finished" && !(output.isQuiet && isFine(event.checks)))
+          output.text(renderTopic(event.topic, event.checks));
+      },
+    });
+    output.text(renderVerdict(report));
+    output.json(report);
+    return report.isProved ? 0 : 1;
+  },
+};
+
+const isFine = (checks: readonly { readonly status: string }[]): boolean =>
+  checks.every(({ status }) => status === "passed");
+
+/** This very program, told to migrate; a compiled binary is its own program. */
+function starterOf(directory: ArgValues[string]): (databasePath: string) => readonly string[] {
+  const isCompiled = import.meta.path.startsWith("/$bunfs/");
+  const program = isCompiled
+    ? [process.execPath]
+    : [
+        process.execPath,
+        "--no-env-file",
+        "--config=/dev/null",
+        Bun.fileURLToPath(import.meta.resolve("../bin.ts")),
+      ];
+  const dir = typeof directory === "string" ? [`--dir=${directory}`] : [];
+  return (databasePath) => [...program, "migrate", "up", "--json", `--db=${databasePath}`, ...dir];
+}
+
+/** @throws {InputError} CLI_USAGE when it is not a whole number within the bounds. */
+function numberArg(
+  args: ArgValues,
+  name: string,
+  { from, to }: { readonly from: number; readonly to: number },
+): number | undefined {
+  const text = args[name];
+  if (typeof text !== "string") return undefined;
+  const number = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= from && number <= to) return number;
+  throw new InputError(
+    "CLI_USAGE",
+    `Cannot use --${name}: it is ${JSON.stringify(text)}, expected a whole number from ${from} to ${to}`,
+    { details: { argument: name }, hint: `Pass a number, for instance --${name} ${from}.` },
+  );
+}

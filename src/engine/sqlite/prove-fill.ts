@@ -1,0 +1,300 @@
+/** Fills tables with valid rows by seeded trial: insert, see which constraint refuses, change what it is about. */
+import type { Binding, Connection } from "./connection.ts";
+import type { Random } from "./prove-random.ts";
+import { readTables, type TableForeignKey, type TableShape } from "./prove-tables.ts";
+import { ValuePool } from "./prove-values.ts";
+import { quoteIdentifier } from "./quote.ts";
+import { isSqliteError } from "./sqlite-errors.ts";
+
+/** Extended result codes of SQLITE_CONSTRAINT. */
+export const REFUSED = {
+  check: 275,
+  foreignKey: 787,
+  notNull: 1299,
+  primaryKey: 1555,
+  unique: 2067,
+  rowid: 2579,
+  dataType: 3091,
+} as const;
+
+export type Row = Map<string, Binding>;
+
+/** Why SQLite did not take a row. */
+export interface Refusal {
+  readonly errno: number;
+  readonly message: string;
+}
+
+export interface FilledTable {
+  readonly shape: TableShape;
+  readonly rowCount: number;
+  /** The last refusal, of a table that stayed empty. */
+  readonly refusal: Refusal | null;
+}
+
+/** Changes of single values before a row is given up. */
+const MAX_CHANGES = 400;
+/** Rows given up in sequence before a table is taken to be full. */
+const MAX_VAIN_ROWS = 2;
+const MAX_PARENTS = 50;
+
+/** Remembers shapes and pools, so that filling the same tables again is cheap. */
+export class TableFiller {
+  readonly #random: Random;
+  readonly #rows: number;
+  #shapes = new Map<string, TableShape>();
+  readonly #pools = new WeakMap<TableShape, Map<string, ValuePool>>();
+
+  constructor(random: Random, rows: number) {
+    this.#random = random;
+    this.#rows = rows;
+  }
+
+  /** Tops every table up to the wanted number of rows, or to as many as its constraints allow. */
+  fill(connection: Connection): FilledTable[] {
+    const tables = readTables(connection, this.#shapes);
+    this.#shapes = new Map(tables.map((table) => [table.name, table]));
+    const filled = new Map<TableShape, FilledTable>();
+    connection.runOnce("BEGIN IMMEDIATE");
+    try {
+      for (const table of tables) filled.set(table, this.#fillTable(connection, table));
+      // A second look at what was empty: tables that point at each other.
+      for (const [table, { rowCount }] of filled)
+        if (rowCount === 0) filled.set(table, this.#fillTable(connection, table));
+    } finally {
+      // A trigger's RAISE(ROLLBACK) ends the transaction.
+      if (connection.inTransaction) connection.runOnce("COMMIT");
+    }
+    return [...filled.values()];
+  }
+
+  /** A row that the table takes; it is not kept. The refusal when none was found. */
+  tryRow(connection: Connection, table: TableShape): Row | Refusal {
+    let found: Row | Refusal | null = null;
+    undone(connection, () => {
+      found = this.#insertValid(connection, table);
+    });
+    return found ?? { errno: 0, message: "no row was tried" };
+  }
+
+  /** A value for a column that is most likely nobody's key. */
+  orphan(connection: Connection, table: TableShape, column: string): Binding {
+    return this.#poolsOf(connection, table).get(column)?.fresh(this.#random) ?? null;
+  }
+
+  #fillTable(connection: Connection, table: TableShape): FilledTable {
+    let rowCount = countRows(connection, table.name);
+    let refusal: Refusal | null = null;
+    for (let vain = 0; rowCount < this.#rows && vain < MAX_VAIN_ROWS;) {
+      const result = this.#insertValid(connection, table);
+      if (result instanceof Map) rowCount++;
+      else {
+        refusal = result;
+        vain++;
+      }
+    }
+    return { shape: table, rowCount, refusal: rowCount === 0 ? refusal : null };
+  }
+
+  #insertValid(connection: Connection, table: TableShape): Row | Refusal {
+    const row = this.#firstTry(connection, table);
+    let refusal: Refusal | null = null;
+    for (let change = 0; change < MAX_CHANGES; change++) {
+      refusal = insertRow(connection, table, row);
+      if (refusal === null) {
+        for (const pool of this.#poolsOf(connection, table).values()) pool.praise();
+        return row;
+      }
+      this.#mend(connection, table, row, refusal);
+    }
+    return refusal ?? { errno: 0, message: "no row was tried" };
+  }
+
+  #firstTry(connection: Connection, table: TableShape): Row {
+    const pools = this.#poolsOf(connection, table);
+    const row: Row = new Map();
+    for (const column of table.columns) {
+      const mayBeNull = column.isRowid || (!column.isNotNull && this.#random.chance(0.2));
+      row.set(column.name, mayBeNull ? null : (pools.get(column.name)?.pick(this.#random) ?? null));
+    }
+    for (const key of table.foreignKeys) this.#point(connection, table, row, key);
+    return row;
+  }
+
+  /** Changes what the refusal is about, at random where it does not say. */
+  #mend(connection: Connection, table: TableShape, row: Row, refusal: Refusal): void {
+    const { errno, message } = refusal;
+    if (errno === REFUSED.foreignKey) {
+      for (const key of table.foreignKeys) this.#point(connection, table, row, key);
+      return;
+    }
+    if (errno === REFUSED.check) {
+      const label = message.replace(/^CHECK constraint failed: /, "");
+      const columns = table.checks.find((check) => check.label === label)?.columns ?? [];
+      const [only] = columns;
+      if (columns.length === 1 && only !== undefined)
+        this.#poolsOf(connection, table)
+          .get(only)
+          ?.ban(row.get(only) ?? null);
+      this.#change(connection, table, row, this.#random.pick(columns));
+      return;
+    }
+    const named = [...message.matchAll(/(?:: |, |column )[^.,]+\.([^,]+)/g)].flatMap(([, name]) =>
+      name === undefined ? [] : [name],
+    );
+    const isDuplicate =
+      errno === REFUSED.unique || errno === REFUSED.primaryKey || errno === REFUSED.rowid;
+    const column = this.#random.pick(named);
+    if (!isDuplicate || column === undefined || this.#isForeign(table, column)) {
+      this.#change(connection, table, row, column);
+      return;
+    }
+    const definition = table.columns.find(({ name }) => name === column);
+    if (definition?.isRowid === true) row.set(column, null);
+    else {
+      const pool = this.#poolsOf(connection, table).get(column);
+      row.set(column, pool?.fresh(this.#random) ?? null);
+    }
+  }
+
+  /** Gives a column another value; any column when none is named. */
+  #change(connection: Connection, table: TableShape, row: Row, named?: string): void {
+    const column =
+      table.columns.find(({ name }) => name === named) ?? this.#random.pick(table.columns);
+    if (column === undefined) return;
+    const key = table.foreignKeys.find(({ columns }) => columns.includes(column.name));
+    if (key !== undefined) {
+      this.#point(connection, table, row, key);
+      return;
+    }
+    const mayBeNull = !column.isNotNull && this.#random.chance(0.3);
+    const pool = this.#poolsOf(connection, table).get(column.name);
+    row.set(column.name, mayBeNull ? null : (pool?.pick(this.#random) ?? null));
+  }
+
+  #isForeign(table: TableShape, column: string): boolean {
+    return table.foreignKeys.some(({ columns }) => columns.includes(column));
+  }
+
+  /** Sets the columns of a foreign key to a row of the parent, to the row itself, or to NULL. */
+  #point(connection: Connection, table: TableShape, row: Row, key: TableForeignKey): void {
+    const parent = this.#parentKey(connection, key);
+    const isNullable = key.columns.every(
+      (name) => table.columns.find((column) => column.name === name)?.isNotNull === false,
+    );
+    if (parent !== undefined && !(isNullable && this.#random.chance(0.2))) {
+      for (const [index, column] of key.columns.entries()) row.set(column, parent[index] ?? null);
+      return;
+    }
+    if (isNullable) {
+      for (const column of key.columns) row.set(column, null);
+      return;
+    }
+    if (key.parent.toLowerCase() !== table.name.toLowerCase()) return;
+    // The first row of a tree points at itself.
+    for (const [index, column] of key.columns.entries()) {
+      const target = key.parentColumns[index];
+      if (target === undefined) continue;
+      const own = row.get(target) ?? this.#random.integer(1, 1_000_000);
+      row.set(target, own);
+      row.set(column, own);
+    }
+  }
+
+  #parentKey(connection: Connection, key: TableForeignKey): Binding[] | undefined {
+    if (key.parentColumns.length !== key.columns.length) return undefined;
+    const columns = key.parentColumns.map(quoteIdentifier);
+    const present = columns.map((column) => `${column} IS NOT NULL`).join(" AND ");
+    try {
+      const sql = `SELECT ${columns.join(", ")} FROM ${quoteIdentifier(key.parent)} WHERE ${present} LIMIT ${MAX_PARENTS}`;
+      return this.#random.pick(connection.readOnce(sql));
+    } catch (error) {
+      // A parent that does not exist: the foreign-keys topic says so.
+      if (isSqliteError(error) && error.errno === 1) return undefined;
+      throw error;
+    }
+  }
+
+  #poolsOf(connection: Connection, table: TableShape): Map<string, ValuePool> {
+    const known = this.#pools.get(table);
+    if (known !== undefined) return known;
+    const pools = new Map(
+      table.columns.map((column) => {
+        const pool = new ValuePool(column, table.checks, table.isStrict);
+        pool.add(defaultOf(connection, column.defaultSql));
+        return [column.name, pool];
+      }),
+    );
+    this.#pools.set(table, pools);
+    return pools;
+  }
+}
+
+export function countRows(connection: Connection, table: string): number {
+  return Number(connection.readOnce(`SELECT count(*) FROM ${quoteIdentifier(table)}`)[0]?.[0] ?? 0);
+}
+
+/** Inserts a row; null when it was taken. Only what the environment is to blame for is thrown. */
+export function insertRow(connection: Connection, table: TableShape, row: Row): Refusal | null {
+  if (!table.hasDeferredKeys) return insertNow(connection, table, row);
+  connection.runOnce("SAVEPOINT deferred");
+  const refusal = insertNow(connection, table, row);
+  const violations =
+    refusal === null
+      ? connection.readOnce(`PRAGMA foreign_key_check(${quoteIdentifier(table.name)})`)
+      : [];
+  if (!connection.inTransaction) return refusal;
+  if (violations.length > 0) connection.runOnce("ROLLBACK TO deferred");
+  connection.runOnce("RELEASE deferred");
+  return violations.length > 0
+    ? { errno: REFUSED.foreignKey, message: "FOREIGN KEY constraint failed" }
+    : refusal;
+}
+
+/** Inserts a row without looking at what is checked at the commit only. */
+export function insertNow(connection: Connection, table: TableShape, row: Row): Refusal | null {
+  const columns = [...row.keys()];
+  const sql = `INSERT INTO ${quoteIdentifier(table.name)} (${columns.map(quoteIdentifier).join(", ")})
+    VALUES (${columns.map(() => "?").join(", ")})`;
+  try {
+    const { changes } = connection.prepare(sql, `insert into ${table.name}`).run(...row.values());
+    return changes > 0 ? null : { errno: 0, message: "the row was ignored" };
+  } catch (error) {
+    return refusalOf(error);
+  }
+}
+
+/** SQLite's refusal behind an error; anything that is not about the row itself is thrown again. */
+export function refusalOf(error: unknown): Refusal {
+  const cause = error instanceof Error && isSqliteError(error.cause) ? error.cause : error;
+  if (!isSqliteError(cause)) throw error;
+  const primary = cause.errno & 0xff;
+  // 1 a trigger or an expression failed · 18 too big · 19 a constraint · 20 the wrong type
+  if (![1, 18, 19, 20].includes(primary)) throw error;
+  return { errno: cause.errno, message: cause.message };
+}
+
+/** Runs `work` and takes back what it wrote. */
+export function undone(connection: Connection, work: () => void): void {
+  connection.runOnce("SAVEPOINT proof");
+  try {
+    work();
+  } finally {
+    // Some refusals (RAISE(ROLLBACK), a full disk) end the transaction, and the savepoint with it.
+    if (connection.inTransaction) {
+      connection.runOnce("ROLLBACK TO proof");
+      connection.runOnce("RELEASE proof");
+    }
+  }
+}
+
+/** What a default comes to, now; null when it cannot be told. */
+function defaultOf(connection: Connection, sql: string | null): Binding {
+  if (sql === null) return null;
+  try {
+    return connection.readOnce(`SELECT ${sql}`)[0]?.[0] ?? null;
+  } catch (error) {
+    if (isSqliteError(error)) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,93 @@
+/** Where in the migrations an object was made. */
+import type { SourcePosition } from "../../errors.ts";
+import type { Migration, MigrationBody } from "../../migration/migration.ts";
+import { positionIn, statementsOf } from "../../migration/sections.ts";
+import { scanTokens } from "../../migration/sql-scanner.ts";
+import { formatVersion, type Version } from "../../migration/version.ts";
+
+export interface Origin {
+  readonly version: Version | null;
+  readonly position: SourcePosition | null;
+}
+
+export const labelOf = (migration: Migration): string =>
+  `${formatVersion(migration.version)}_${migration.name}`;
+
+/**
+ * The newest statement that creates or alters `object` and mentions `member` (a column), else the newest that
+ * creates or alters it at all; nulls when only a function could have made it.
+ */
+export function originOf(
+  migrations: readonly Migration[],
+  object: string,
+  member?: string,
+): Origin {
+  let fallback: Origin = { version: null, position: null };
+  for (const migration of migrations.toReversed()) {
+    const { up, version } = migration;
+    if (up.kind !== "sql") continue;
+    for (const statement of statementsOf(up).toReversed()) {
+      const verb = statement.words[0];
+      if (verb !== "CREATE" && verb !== "ALTER") continue;
+      const names = namesIn(statement.text);
+      const named = names.get(object.toLowerCase());
+      if (named === undefined) continue;
+      if (member === undefined)
+        return { version, position: positionIn(up, statement.start + named) };
+      const offset = names.get(member.toLowerCase());
+      if (offset !== undefined)
+        return { version, position: positionIn(up, statement.start + offset) };
+      if (fallback.version === null)
+        fallback = { version, position: positionIn(up, statement.start + named) };
+    }
+  }
+  return fallback;
+}
+
+/** True when a body has a DELETE that mentions the table; a function may do anything, so it counts as true. */
+export function deletesFrom(body: MigrationBody, table: string): boolean {
+  if (body.kind === "function") return true;
+  return statementsOf(body).some(
+    ({ words, text }) => words[0] === "DELETE" && namesIn(text).has(table.toLowerCase()),
+  );
+}
+
+export interface DifferingObject {
+  readonly type: string;
+  readonly name: string;
+  /** True when it is there and should not be. */
+  readonly isLeftBehind: boolean;
+}
+
+/** The object that a line of `diffSchemas` is about. */
+export function objectOf(difference: string): DifferingObject {
+  const [, type = "", name = "", verb = ""] =
+    /^(\w+) (.+?) (is new|is gone|lost: |gained: )/s.exec(difference) ?? [];
+  return { type, name, isLeftBehind: verb === "is new" };
+}
+
+/** The position at which a body begins, for what can be pinned to no statement. */
+export function startOf(body: MigrationBody | null): SourcePosition | null {
+  if (body?.kind !== "sql") return null;
+  const first = statementsOf(body)[0];
+  return first === undefined ? null : positionIn(body, first.start);
+}
+
+/** Every name of a statement, in lower case and unquoted, with the offset at which it stands first. */
+function namesIn(sql: string): Map<string, number> {
+  const names = new Map<string, number>();
+  for (const { kind, start, end } of scanTokens(sql)) {
+    if (kind !== "word" && kind !== "identifier") continue;
+    const text = sql.slice(start, end);
+    const name = kind === "word" ? text : unquote(text);
+    if (!names.has(name.toLowerCase())) names.set(name.toLowerCase(), start);
+  }
+  return names;
+}
+
+/** The name inside double quotes, backticks or brackets. */
+export function unquote(text: string): string {
+  const quote = text.charAt(0);
+  const inner = text.slice(1, -1);
+  return quote === "[" ? inner : inner.replaceAll(quote + quote, quote);
+}

@@ -1,0 +1,374 @@
+/**
+ * Proves a directory of migrations in temporary files, without a database of the user's.
+ *
+ * Strategy: build databases from the migrations alone, fill them by seeded trial, take every step there and
+ * back, break every constraint, start several processes at once. Invariant: what is not seen to hold is
+ * reported as failed or as not tested, never as passed.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { OperationError, UsageDbError } from "../../errors.ts";
+import type { Migration } from "../../migration/migration.ts";
+import { NO_VERSION, type Version } from "../../migration/version.ts";
+import type { MigrationSource } from "../source.ts";
+import { proveConstraints, proveForeignKeys } from "./prove-constraints.ts";
+import { proveDefaults } from "./prove-defaults.ts";
+import { TableFiller } from "./prove-fill.ts";
+import { labelOf, objectOf, originOf, startOf } from "./prove-position.ts";
+import { Random } from "./prove-random.ts";
+import {
+  failed,
+  failedBy,
+  notTested,
+  passed,
+  type ProofCheck,
+  type ProofEvent,
+  type ProofReport,
+  type ProofTopic,
+} from "./prove-report.ts";
+import { proveRoundTrips } from "./prove-round-trip.ts";
+import { Sandbox, type SandboxDatabase } from "./prove-sandbox.ts";
+import { proveConcurrentStarts, proveKills } from "./prove-starts.ts";
+import { describeSchema, diffSchemas, type SchemaObject } from "./schema.ts";
+import { validateConnection } from "./validate.ts";
+
+export interface ProveOptions {
+  readonly source: MigrationSource;
+  /** An existing folder; a temporary one is made in it and removed at the end. */
+  readonly scratch: string;
+  /** Every random choice follows from it. A whole number from 0 to 4,294,967,295. */
+  readonly seed: number;
+  /** How many rows a table is filled with, where its constraints allow so many. 20 when left out. */
+  readonly rows?: number;
+  /** Written by the migrations' own program beside the ledger; see `SqliteDriverOptions`. */
+  readonly applicationId?: number;
+  /**
+   * The command line of a program that brings the file at a path to the newest version, prints the
+   * `MigrationReport` as JSON and exits 0. Concurrent starts and kills are not tested without it.
+   */
+  readonly starter?: (databasePath: string) => readonly string[];
+  /** How many times a migrating process is killed; 0 when left out. */
+  readonly killRounds?: number;
+  /** Stops the proof at the next version or topic. */
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: ProofEvent) => void;
+}
+
+const DEFAULT_ROWS = 20;
+const START_COUNT = 8;
+
+/**
+ * Proves every topic in turn; a defect of the migrations is a failed check, not an error.
+ * @throws {OperationError} MIGRATIONS_NOT_FOUND, CANCELLED, or what the disk is to blame for.
+ */
+export async function proveMigrations(options: ProveOptions): Promise<ProofReport> {
+  const folder = mkdtempSync(`${options.scratch}/usagedb-proof-`);
+  try {
+    return await new Proof(options, folder).run();
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+class Proof {
+  readonly #options: ProveOptions;
+  readonly #folder: string;
+  readonly #rows: number;
+  readonly #checks: ProofCheck[] = [];
+  #migrations: readonly Migration[] = [];
+  #sandbox: Sandbox;
+  #freshSchema: readonly SchemaObject[] = [];
+
+  constructor(options: ProveOptions, folder: string) {
+    this.#options = options;
+    this.#folder = folder;
+    this.#rows = options.rows ?? DEFAULT_ROWS;
+    this.#sandbox = this.#newSandbox();
+  }
+
+  async run(): Promise<ProofReport> {
+    const { starter, killRounds = 0 } = this.#options;
+    await this.#prove("files", () => this.#files());
+    if (this.#isSound()) await this.#prove("fresh", () => this.#fresh());
+    const isFresh = this.#isSound();
+    const topics: [ProofTopic, () => ProofCheck[] | Promise<ProofCheck[]>][] = [
+      ["idempotence", () => this.#idempotence()],
+      ["validate", () => this.#validate()],
+      ["rollback", () => this.#rollback()],
+      ["round-trip-empty", () => this.#roundTrips(false)],
+      ["round-trip-filled", () => this.#roundTrips(true)],
+      ["constraints", () => this.#constraints()],
+      ["foreign-keys", () => this.#foreignKeys()],
+      ["defaults", () => proveDefaults(this.#sandbox, this.#migrations)],
+      ["concurrent-starts", () => this.#concurrentStarts(starter)],
+    ];
+    if (killRounds > 0) topics.push(["kills", () => this.#kills(starter, killRounds)]);
+    for (const [topic, prove] of topics) {
+      await this.#prove(
+        topic,
+        isFresh ? prove : () => [leftOut(topic, "the migrations do not run on an empty database")],
+      );
+    }
+    return this.#report();
+  }
+
+  #newSandbox(): Sandbox {
+    return new Sandbox({
+      folder: this.#folder,
+      migrations: this.#migrations,
+      applicationId: this.#options.applicationId,
+    });
+  }
+
+  async #prove(topic: ProofTopic, work: () => ProofCheck[] | Promise<ProofCheck[]>): Promise<void> {
+    this.#refuseCancelled();
+    this.#options.onEvent?.({ type: "topic-started", topic });
+    let checks: ProofCheck[];
+    try {
+      checks = await work();
+    } catch (error) {
+      // The disk's failures are no verdict on the migrations.
+      if (!(error instanceof UsageDbError) || error.audience === "operator") throw error;
+      checks = [failedBy(topic, "directory", error)];
+    }
+    this.#checks.push(...checks);
+    this.#options.onEvent?.({ type: "topic-finished", topic, checks });
+  }
+
+  #isSound(): boolean {
+    return this.#checks.every(({ status }) => status === "passed");
+  }
+
+  #files(): ProofCheck[] {
+    this.#migrations = this.#options.source.load();
+    if (this.#migrations.length === 0) {
+      return [
+        failed("files", "directory", {
+          observed: "there is no migration in it",
+          remedy: "Check `--dir`; migrations are called like 001_create_users.sql.",
+        }),
+      ];
+    }
+    this.#sandbox = this.#newSandbox();
+    return [passed("files", "directory", `${this.#migrations.length} migration(s) read`)];
+  }
+
+  #fresh(): ProofCheck[] {
+    using database = this.#sandbox.openAt();
+    this.#freshSchema = describeSchema(database.connection);
+    const { connection, migrator } = database;
+    const { currentVersion } = migrator.status();
+    const objects = `${this.#freshSchema.length} object(s)`;
+    connection.forgetStatements();
+    return [passed("fresh", "directory", `version ${currentVersion}, ${objects}`)];
+  }
+
+  /** The second start of a program, through the real source. */
+  #idempotence(): ProofCheck[] {
+    const path = this.#sandbox.newPath();
+    const run = (): { steps: number; state: string } => {
+      using database = this.#sandbox.open(path, this.#options.source);
+      const steps = database.migrator.up().steps.length;
+      return { steps, state: stateOf(database) };
+    };
+    const first = run();
+    const second = run();
+    if (second.steps === 0 && second.state === first.state)
+      return [passed("idempotence", "directory", "a second up does nothing")];
+    return [
+      failed("idempotence", "directory", {
+        observed: `a second up takes ${second.steps} step(s)`,
+        remedy: "Keep the migrations as they are between two runs.",
+      }),
+    ];
+  }
+
+  #validate(): ProofCheck[] {
+    using database = this.#sandbox.openAt();
+    const { standings } = database.migrator.status();
+    const { findings, notChecked } = validateConnection(database.connection, standings);
+    const checks = [
+      ...findings.map(({ object, observed, remedy }) =>
+        failed("validate", object, { observed, remedy }, this.#placeOf(object)),
+      ),
+      ...notChecked.map((reason) =>
+        notTested("validate", "database", { observed: reason, remedy: null }),
+      ),
+    ];
+    return findings.length > 0
+      ? checks
+      : [passed("validate", "database", "pages, keys, ledger and schema are sound"), ...checks];
+  }
+
+  /** The table and the place of a finding such as `child -> parent`. */
+  #placeOf(object: string): ReturnType<typeof originOf> & { readonly table: string | null } {
+    const table = object.split(" -> ", 1)[0] ?? object;
+    const origin = originOf(this.#migrations, table);
+    return { ...origin, table: origin.version === null ? null : table };
+  }
+
+  #rollback(): ProofCheck[] {
+    const barrier = this.#migrations.findLast(({ down }) => down === null);
+    const target = barrier?.version ?? NO_VERSION;
+    const checks = this.#migrations
+      .filter(({ down }) => down === null)
+      .map((migration) =>
+        notTested(
+          "rollback",
+          labelOf(migration),
+          { observed: "it has no down: forward only", remedy: null },
+          { version: migration.version, position: startOf(migration.up) },
+        ),
+      );
+    if (barrier !== undefined && barrier === this.#migrations.at(-1)) return checks;
+    using database = this.#sandbox.openAt();
+    database.migrator.rollback({ target });
+    using reference = this.#sandbox.openAt(target);
+    const differences = diffSchemas(
+      describeSchema(reference.connection),
+      describeSchema(database.connection),
+    );
+    const rows = database.migrator.status().appliedMigrations.length;
+    const expected = this.#migrations.filter(({ version }) => version <= target).length;
+    if (rows !== expected) differences.push(`the ledger has ${rows} row(s), expected ${expected}`);
+    if (differences.length === 0) {
+      const observed =
+        barrier === undefined
+          ? "nothing is left but the ledger"
+          : `nothing above ${labelOf(barrier)} is left`;
+      return [passed("rollback", "directory", observed), ...checks];
+    }
+    return [...differences.map((difference) => this.#leftover(difference)), ...checks];
+  }
+
+  #leftover(difference: string): ProofCheck {
+    const { type, name, isLeftBehind } = objectOf(difference);
+    const origin = originOf(this.#migrations, name);
+    return failed(
+      "rollback",
+      "directory",
+      {
+        observed: isLeftBehind
+          ? `${type} ${name} is left behind`
+          : `the schema is not what it was: ${difference}`,
+        remedy: isLeftBehind
+          ? `Add \`DROP ${type.toUpperCase()} ${name}\` to the down of the version that makes it.`
+          : "Make the downs restore it exactly as it was.",
+      },
+      { ...origin, table: type === "table" ? name : null },
+    );
+  }
+
+  #roundTrips(isFilled: boolean): ProofCheck[] {
+    const failures = this.#checks
+      .filter(({ topic, status }) => topic === "round-trip-empty" && status === "failed")
+      .flatMap(({ version }) => (version === null ? [] : [version]));
+    return proveRoundTrips({
+      sandbox: this.#sandbox,
+      migrations: this.#migrations,
+      filler: isFilled ? this.#newFiller("round-trip") : null,
+      skip: new Set<Version>(isFilled ? failures : []),
+      onVersion: () => this.#refuseCancelled(),
+    });
+  }
+
+  #newFiller(stream: string): TableFiller {
+    return new TableFiller(new Random(this.#options.seed, stream), this.#rows);
+  }
+
+  #constraints(): ProofCheck[] {
+    return this.#onFilled("constraints", (options) => proveConstraints(options));
+  }
+
+  #foreignKeys(): ProofCheck[] {
+    return this.#onFilled("foreign-keys", (options) => {
+      const { standings } = options.database.migrator.status();
+      const findings = validateConnection(options.connection, standings).findings.filter(
+        ({ check }) => check === "parent-keys" || check === "foreign-keys",
+      );
+      const broken = findings.map(({ object, observed, remedy }) =>
+        failed("foreign-keys", object, { observed, remedy }, this.#placeOf(object)),
+      );
+      return [...broken, ...proveForeignKeys(options)];
+    });
+  }
+
+  #onFilled(
+    topic: ProofTopic,
+    prove: (
+      options: Parameters<typeof proveConstraints>[0] & { readonly database: SandboxDatabase },
+    ) => ProofCheck[],
+  ): ProofCheck[] {
+    using database = this.#sandbox.openAt();
+    const { connection } = database;
+    const filler = this.#newFiller(topic);
+    const filled = filler.fill(connection);
+    const checks = prove({
+      connection,
+      database,
+      filler,
+      filled,
+      migrations: this.#migrations,
+    });
+    return checks.length > 0 ? checks : [leftOut(topic, "no table has any")];
+  }
+
+  async #concurrentStarts(starter: ProveOptions["starter"]): Promise<ProofCheck[]> {
+    if (starter === undefined)
+      return [leftOut("concurrent-starts", "no program to start was given")];
+    return proveConcurrentStarts(this.#startOptions(starter), START_COUNT);
+  }
+
+  async #kills(starter: ProveOptions["starter"], rounds: number): Promise<ProofCheck[]> {
+    if (starter === undefined) return [leftOut("kills", "no program to start was given")];
+    return proveKills(this.#startOptions(starter), {
+      rounds,
+      random: new Random(this.#options.seed, "kills"),
+      onRound: () => this.#refuseCancelled(),
+    });
+  }
+
+  #startOptions(
+    starter: NonNullable<ProveOptions["starter"]>,
+  ): Parameters<typeof proveConcurrentStarts>[0] {
+    return {
+      sandbox: this.#sandbox,
+      migrations: this.#migrations,
+      expected: this.#freshSchema,
+      starter,
+    };
+  }
+
+  #refuseCancelled(): void {
+    if (this.#options.signal?.aborted !== true) return;
+    throw new OperationError(
+      "CANCELLED",
+      "Cannot prove the migrations: it was interrupted, expected to be left to finish",
+    );
+  }
+
+  #report(): ProofReport {
+    const count = (wanted: ProofCheck["status"]): number =>
+      this.#checks.filter(({ status }) => status === wanted).length;
+    return {
+      isProved: count("failed") === 0,
+      source: this.#options.source.location,
+      versions: this.#migrations.map(({ version }) => version),
+      rows: this.#rows,
+      seed: this.#options.seed,
+      counts: {
+        passed: count("passed"),
+        failed: count("failed"),
+        notTested: count("not-tested"),
+      },
+      checks: this.#checks,
+    };
+  }
+}
+
+const leftOut = (topic: ProofTopic, observed: string): ProofCheck =>
+  notTested(topic, "directory", { observed, remedy: null });
+
+/** Everything a second up could change, the stamp aside. */
+function stateOf({ connection, migrator }: SandboxDatabase): string {
+  return JSON.stringify([describeSchema(connection), migrator.status().appliedMigrations]);
+}
