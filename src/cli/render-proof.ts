@@ -39,15 +39,22 @@ const MARKS: Readonly<Record<ProofStatus, string>> = {
 const TITLE_WIDTH = Math.max(...Object.values(TITLES).map((title) => title.length));
 /** More of one topic than this is counted, not listed: `--json` has everything. */
 const MAX_LISTED = 12;
+const MAX_SOURCE_WIDTH = 100;
 
 /** A topic's line, with findings below it; a table that was not tested keeps the topic from its tick. */
 export function renderTopic(topic: ProofTopic, checks: readonly ProofCheck[]): string {
-  const status = worstOf(checks);
-  const findings = checks.filter((check) => check.status !== "passed" || check.remedy !== null);
-  const lines = [
-    `${MARKS[status]} ${TITLES[topic].padEnd(TITLE_WIDTH)}  ${summaryOf(topic, checks)}`,
-  ];
-  for (const finding of findings.slice(0, MAX_LISTED)) lines.push(...renderFinding(finding));
+  const title = `${MARKS[worstOf(checks)]} ${TITLES[topic].padEnd(TITLE_WIDTH)}`;
+  const [only] = checks;
+  const isPlain = only?.status === "passed" || only?.position === null;
+  if (checks.length === 1 && isPlain && only?.status !== "failed" && only?.remedy === null) {
+    const prefix = only.status === "passed" ? "" : "not tested: ";
+    return `${title}  ${prefix}${printable(only.observed)}`;
+  }
+  const lines = [`${title}  ${summaryOf(topic, checks)}`];
+  const findings = grouped(
+    checks.filter((check) => check.status !== "passed" || check.remedy !== null),
+  );
+  for (const alike of findings.slice(0, MAX_LISTED)) lines.push(...renderFindings(alike));
   if (findings.length > MAX_LISTED)
     lines.push(`    … and ${findings.length - MAX_LISTED} more; --json lists them all`);
   return lines.join("\n");
@@ -68,10 +75,9 @@ function worstOf(checks: readonly ProofCheck[]): ProofStatus {
 }
 
 function summaryOf(topic: ProofTopic, checks: readonly ProofCheck[]): string {
-  const [only] = checks;
-  if (checks.length === 1 && only?.status === "passed") return printable(only.observed);
   const count = (wanted: ProofStatus, word: string): string[] => {
-    const number = checks.filter(({ status }) => status === wanted).length;
+    const subjects = checks.filter(({ status }) => status === wanted).map(({ subject }) => subject);
+    const number = new Set(subjects).size;
     const noun = NOUNS[topic] === undefined ? "" : ` ${NOUNS[topic]}${number === 1 ? "" : "s"}`;
     return number === 0 ? [] : [`${number}${noun} ${word}`];
   };
@@ -82,13 +88,30 @@ function summaryOf(topic: ProofTopic, checks: readonly ProofCheck[]): string {
   ].join(", ");
 }
 
-function renderFinding({ status, subject, position, observed, remedy }: ProofCheck): string[] {
-  const place =
-    position === null
-      ? printable(subject)
-      : `${printable(position.file)}:${position.line}:${position.column}`;
+/** Findings that say the same of several places, together: a directory without downs would fill the screen. */
+function grouped(findings: readonly ProofCheck[]): ProofCheck[][] {
+  const groups = new Map<string, ProofCheck[]>();
+  for (const finding of findings) {
+    const key = JSON.stringify([finding.status, finding.observed, finding.remedy]);
+    groups.set(key, [...(groups.get(key) ?? []), finding]);
+  }
+  return [...groups.values()];
+}
+
+function renderFindings(alike: readonly ProofCheck[]): string[] {
+  const [first] = alike;
+  if (first === undefined) return [];
+  const { status, observed, remedy, position } = first;
   const mark = status === "passed" ? "·" : MARKS[status];
-  const lines = [`    ${mark} ${place}  ${printable(observed)}`];
+  const more = alike.length === 1 ? "" : ` and ${alike.length - 1} more`;
+  const lines = [`    ${mark} ${placeOf(first)}${more}  ${printable(observed)}`];
+  if (status === "failed" && position !== null)
+    lines.push(`      | ${printable(position.sourceLine.trim().slice(0, MAX_SOURCE_WIDTH))}`);
   if (remedy !== null) lines.push(`      ${printable(remedy)}`);
   return lines;
+}
+
+function placeOf({ position, subject }: ProofCheck): string {
+  if (position === null) return printable(subject);
+  return `${printable(position.file)}:${position.line}:${position.column}`;
 }

@@ -101,11 +101,14 @@ export function failedBy(
   error: UsageDbError,
   remedy = error.hint,
 ): ProofCheck {
-  const { version, position } = error.details;
+  const { version, position, reason } = error.details;
+  // The message repeats the place, which the check has already.
+  const observed =
+    error.code === "MIGRATION_FAILED" && typeof reason === "string" ? reason : error.message;
   return failed(
     topic,
     subject,
-    { observed: error.message, remedy },
+    { observed, remedy },
     {
       version: typeof version === "number" ? version : null,
       position:

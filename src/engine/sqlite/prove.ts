@@ -128,10 +128,21 @@ class Proof {
     } catch (error) {
       // The disk's failures are no verdict on the migrations.
       if (!(error instanceof UsageDbError) || error.audience === "operator") throw error;
-      checks = [failedBy(topic, "directory", error)];
+      checks = [this.#blame(topic, error)];
     }
     this.#checks.push(...checks);
     this.#options.onEvent?.({ type: "topic-finished", topic, checks });
+  }
+
+  /** An error of a migration, pinned to its file where it has no better place. */
+  #blame(topic: ProofTopic, error: UsageDbError): ProofCheck {
+    const migration = this.#migrations.find(({ version }) => version === error.details["version"]);
+    const blamed = failedBy(
+      topic,
+      migration === undefined ? "directory" : labelOf(migration),
+      error,
+    );
+    return { ...blamed, position: blamed.position ?? startOf(migration?.up ?? null) };
   }
 
   #isSound(): boolean {
