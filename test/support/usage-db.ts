@@ -1,0 +1,35 @@
+/** Usage databases for tests: in memory, with a clock of their own. */
+import { openUsageDb, type UsageDb } from "../../src/index.ts";
+
+/** 2026-11-20 12:00 UTC. */
+export const NOON = Date.UTC(2026, 10, 20, 12);
+
+export interface ClockedDb extends Disposable {
+  readonly db: UsageDb;
+  /** What the database's clock says next. */
+  time: number;
+}
+
+/** A migrated database whose clock stands still until the test moves it. */
+export function clockedDb(path = ":memory:", time: number = NOON): ClockedDb {
+  const clock = { time };
+  const db = openUsageDb(path, { now: () => clock.time });
+  return {
+    db,
+    get time() {
+      return clock.time;
+    },
+    set time(value) {
+      clock.time = value;
+    },
+    [Symbol.dispose]: () => db.close(),
+  };
+}
+
+/** The plan of a statement, one line a step. */
+export function queryPlan(db: UsageDb, sql: string): string {
+  return db.connection
+    .readOnce(`EXPLAIN QUERY PLAN ${sql}`)
+    .map((row) => String(row[3]))
+    .join("\n");
+}
