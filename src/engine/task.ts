@@ -21,6 +21,8 @@ export function* settle<T>(answer: MaybePromise<T>): Task<T> {
 export function runSync<T>(task: Task<T>): T {
   const step = task.next();
   if (step.done === true) return step.value;
+  // Nobody waits for the answer any more: should it be an error, it must not end the program.
+  step.value.then(undefined, () => undefined);
   // Let the task's own clean-up run before the refusal leaves.
   task.return(undefined as T);
   throw new TypeError("Cannot run the task synchronously: its driver is asynchronous");

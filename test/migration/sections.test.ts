@@ -215,9 +215,7 @@ describe("parseSqlFile()", () => {
         fc.constantFrom("\n", "\r\n"),
         fc.boolean(),
         (up, down, end, hasBom) => {
-          const text = [...["-- head"], "-- migrate:up", ...up, "-- migrate:down", ...down].join(
-            end,
-          );
+          const text = ["-- head", "-- migrate:up", ...up, "-- migrate:down", ...down].join(end);
           const parsed = parse((hasBom ? "\ufeff" : "") + text);
           expect(parsed.up.sql.split(end).slice(0, -1)).toEqual(up);
           expect(parsed.up.firstLine).toBe(3);
