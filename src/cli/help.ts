@@ -9,10 +9,11 @@ export async function renderHelp(node: Command | CommandGroup, name: string): Pr
   );
   const text = process.stdout.isTTY === true ? usage : Bun.stripANSI(usage);
   const examples = isGroup(node) ? [] : node.examples;
-  if (examples.length === 0) return text.trimEnd();
+  const usageLines = text.trimEnd().replace(/ +$/gm, "");
+  if (examples.length === 0) return usageLines;
   const width = Math.max(...examples.map(([line]) => line.length));
   const lines = examples.map(([line, does]) => `  ${line.padEnd(width)}  ${does}`);
-  return `${text.trimEnd()}\n\nEXAMPLES\n\n${lines.join("\n")}`;
+  return `${usageLines}\n\nEXAMPLES\n\n${lines.join("\n")}`;
 }
 
 function commandDefinition(command: Command, name: string): CommandDef {

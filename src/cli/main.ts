@@ -4,7 +4,7 @@ import { InputError, type ExitCode, UsageDbError } from "../errors.ts";
 import { parseArgs, refuseWord, takeWord } from "./argv.ts";
 import { type Command, type CommandGroup, GLOBAL_ARGS, isGroup } from "./command.ts";
 import { ROOT } from "./commands/index.ts";
-import { Output } from "./output.ts";
+import { Output, renderJson } from "./output.ts";
 
 export interface MainOptions {
   readonly argv: readonly string[];
@@ -36,7 +36,7 @@ export async function main({
   const plain = new Output({ isJson: argv.includes("--json"), isQuiet: argv.includes("--quiet") });
   try {
     const { node, name, rest } = findCommand([...start], argv, program);
-    const isHelp = rest.includes("--help") || rest.includes("-h");
+    const isHelp = asksForHelp(rest);
     if (isGroup(node) || isHelp) {
       const { renderHelp } = await import("./help.ts");
       console.log(await renderHelp(node, name));
@@ -47,10 +47,19 @@ export async function main({
     return await node.run({ args, output, env, interruptSignal, now });
   } catch (error) {
     const { renderError } = await import("./render-error.ts");
-    if (plain.isJson) console.error(JSON.stringify(renderError(error).json, null, 2));
+    if (plain.isJson) console.error(renderJson(renderError(error).json));
     else await plain.error(renderError(error).text);
     return error instanceof UsageDbError ? error.exitCode : 1;
   }
+}
+
+/** After `--` a `--help` is an argument like any other. */
+function asksForHelp(argv: readonly string[]): boolean {
+  for (const token of argv) {
+    if (token === "--") return false;
+    if (token === "--help" || token === "-h") return true;
+  }
+  return false;
 }
 
 interface FoundCommand {
@@ -71,8 +80,7 @@ function findCommand(start: string[], argv: readonly string[], program: string):
     if (!isStart) {
       const taken = takeWord(rest, LEADING_ARGS);
       word = taken.word;
-      if (word === undefined && (rest.includes("--help") || rest.includes("-h")))
-        return { node, name, rest };
+      if (word === undefined && asksForHelp(rest)) return { node, name, rest };
       if (
         word === undefined &&
         group === ROOT &&

@@ -20,43 +20,65 @@ export class Output {
 
   /** Data for people, on stdout; left out with `--json`. */
   text(text: string): void {
-    if (!this.isJson) console.log(text);
+    if (!this.isJson) console.log(printableLines(text));
   }
 
   /** Data for programs, on stdout; only with `--json`. */
   json(data: unknown): void {
-    if (this.isJson) console.log(JSON.stringify(data, null, 2));
+    if (this.isJson) console.log(renderJson(data));
   }
 
   /** A remark on what is happening, on stderr. */
   note(text: string): void {
-    if (!this.isQuiet) console.error(text);
+    if (!this.isQuiet) console.error(printableLines(text));
   }
 
   /** Something that the user should look at, on stderr. */
   async warn(text: string): Promise<void> {
     if (this.isQuiet) return;
-    (await stderrConsola()).warn(text);
+    (await stderrConsola()).warn(printableLines(text));
   }
 
   async error(text: string): Promise<void> {
-    (await stderrConsola()).error(text);
+    (await stderrConsola()).error(printableLines(text));
   }
 }
 
+/** Left to itself, consola colours what goes to a file as soon as stdout is a terminal or CI is set. */
 async function stderrConsola(): Promise<import("consola").ConsolaInstance> {
-  const { createConsola } = await import("consola");
+  const { createConsola } =
+    process.stderr.isTTY === true ? await import("consola") : await import("consola/basic");
   return createConsola({ stdout: process.stderr, stderr: process.stderr });
 }
+
+/** Controls, bidirectional overrides and zero-width characters; what can act on a terminal. */
+const HOSTILE =
+  // oxlint-disable-next-line no-control-regex
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const HOSTILE_IN_LINES =
+  // oxlint-disable-next-line no-control-regex
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+const escaped = (character: string): string =>
+  `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
 
 /**
  * Makes stored text safe to print: control characters, bidirectional overrides and zero-width characters
  * become visible escapes, so that a project's name can't move the cursor or hide itself.
  */
 export function printable(text: string): string {
-  return text.replace(
-    // oxlint-disable-next-line no-control-regex
-    /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
-    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  return text.replace(HOSTILE, escaped);
+}
+
+/** The same for text of several lines; the last gate before a terminal, whatever a command forgot. */
+export function printableLines(text: string): string {
+  return text.replaceAll("\r\n", "\n").replace(HOSTILE_IN_LINES, escaped);
+}
+
+/** JSON whose strings can't act on a terminal either: JSON.stringify leaves C1 and bidirectional controls raw. */
+export function renderJson(data: unknown): string {
+  return JSON.stringify(data, null, 2).replace(
+    HOSTILE_IN_LINES,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }

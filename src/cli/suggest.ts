@@ -1,16 +1,24 @@
 /** The nearest right word for a wrong one. */
 
-/** The candidate that a slip of the finger away is closest; undefined when none is close enough to be meant. */
+/**
+ * The candidate that a slip of the finger away is closest; undefined when none is close enough to be meant.
+ * Leading dashes do not count: they would make any two short flags alike.
+ */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const wanted = bare(word);
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
+  // A word of which nothing is left is another word.
+  let bestDistance = Math.min(Math.max(2, Math.floor(wanted.length / 3)) + 1, wanted.length);
   for (const candidate of candidates) {
-    const isPrefix = word.length >= 2 && candidate.startsWith(word);
-    const distance = isPrefix ? 1 : editDistance(word.toLowerCase(), candidate.toLowerCase());
+    const known = bare(candidate);
+    const isPrefix = wanted.length >= 2 && known !== wanted && known.startsWith(wanted);
+    const distance = isPrefix ? 1 : editDistance(wanted, known);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;
 }
+
+const bare = (word: string): string => word.replace(/^-+/, "").toLowerCase();
 
 /** Damerau-Levenshtein without repeated edits of one place: a swap of neighbours costs one. */
 function editDistance(left: string, right: string): number {
