@@ -48,6 +48,7 @@ export function* readLines(
     // A hit beyond `filled` is a remnant of what the buffer held before.
     if (at >= 0 && at < filled) {
       const end = base + at + 1;
+      if (oversizedFrom < 0 && at - lineStart > maxLineBytes) oversizedFrom = base + lineStart;
       if (oversizedFrom >= 0) {
         yield {
           bytes: buffer.subarray(0, 0),

@@ -176,8 +176,12 @@ function withoutByteOrderMark(bytes: Buffer): Buffer {
 function shapeOf(bytes: Buffer): "blank" | "object" | "foreign" {
   let start = 0;
   let end = bytes.length;
-  while (start < end && (bytes[start] as number) <= SPACE) start++;
-  while (end > start && (bytes[end - 1] as number) <= SPACE) end--;
+  while (start < end && isBlank(bytes[start] as number)) start++;
+  while (end > start && isBlank(bytes[end - 1] as number)) end--;
   if (start === end) return "blank";
   return bytes[start] === OPEN_BRACE && bytes[end - 1] === CLOSE_BRACE ? "object" : "foreign";
+}
+
+function isBlank(byte: number): boolean {
+  return byte === SPACE || (byte >= 9 && byte <= 13);
 }
