@@ -1,5 +1,5 @@
 import { describe, expect, it } from "bun:test";
-import fc from "fast-check";
+import { assert, jsonValue, property } from "fast-check";
 import { printable, printableLines, renderJson } from "../../src/cli/output.ts";
 
 /** Everything by which text can act on a terminal or hide in it. */
@@ -49,8 +49,8 @@ describe("renderJson()", () => {
   });
 
   it("gives back every value that JSON can hold", () => {
-    fc.assert(
-      fc.property(fc.jsonValue(), (value) => {
+    assert(
+      property(jsonValue(), (value) => {
         const same: unknown = JSON.parse(JSON.stringify(value));
         expect(JSON.parse(renderJson(value))).toEqual(same);
       }),
