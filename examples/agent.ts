@@ -6,7 +6,14 @@
  * step is one transaction. In a program of your own the import is `from "usagedb"`.
  */
 import { homedir } from "node:os";
-import { claudeRoots, openUsageDb, reportDaily, syncTranscripts, UsageDbError } from "../src/index.ts";
+import { setTimeout } from "node:timers/promises";
+import {
+  claudeRoots,
+  openUsageDb,
+  reportDaily,
+  syncTranscripts,
+  UsageDbError,
+} from "../src/index.ts";
 
 const DAY_MS = 86_400_000;
 const SESSION_ID = "agent";
@@ -38,20 +45,22 @@ async function refresh(): Promise<void> {
   try {
     const { messages } = await syncTranscripts(db, { claudeRoots: roots, signal: stop.signal });
     const { daily } = reportDaily(db, { timeZone: "UTC", lastDays: 1 });
-    db.snapshots.insert({ session_id: SESSION_ID, snapshot_data: { version: 1, today: daily[0] ?? null } });
+    db.snapshots.insert({
+      session_id: SESSION_ID,
+      snapshot_data: { version: 1, today: daily[0] ?? null },
+    });
     console.log(`${messages.inserted} new message(s)`);
   } catch (error) {
     if (!(error instanceof UsageDbError)) throw error;
     // Busy or full: say so and try again at the next turn. What was committed stays.
-    if (error.code !== "CANCELLED") console.error(`${error.code}: ${error.message} (${error.hint})`);
+    if (error.code !== "CANCELLED")
+      console.error(`${error.code}: ${error.message} (${error.hint})`);
   }
 }
 
 /** Sleeps, but not through a signal. */
 async function pause(ms: number): Promise<void> {
-  const aborted = new Promise<void>((resolve) => {
-    stop.signal.addEventListener("abort", () => resolve(), { once: true });
-    if (stop.signal.aborted) resolve();
+  await setTimeout(ms, undefined, { signal: stop.signal }).catch((error: unknown) => {
+    if (!stop.signal.aborted) throw error;
   });
-  await Promise.race([Bun.sleep(ms), aborted]);
 }

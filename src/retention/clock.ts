@@ -33,7 +33,6 @@ function newestWriteAt(store: UsageStore): number {
     `SELECT max(
        coalesce((SELECT max(applied_at) FROM schema_migrations), 0),
        coalesce((SELECT max(updated_at) FROM sessions), 0),
-       coalesce((SELECT max(updated_at) FROM usage_config), 0),
        coalesce((SELECT max(read_at) FROM usage_sources), 0))`,
   )[0];
   return Number(row?.[0] ?? 0);
