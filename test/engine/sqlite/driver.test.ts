@@ -82,7 +82,7 @@ describe("a step", () => {
     ["SELECT 1;\r\n\r\n  SELECT\r\n    missing_column;\r\n", 5, 5, "missing_column"],
     ["CREATE TABLE a (x);\n\nCREATE TABEL b (x);", 4, 8, "TABEL"],
     ["INSERT INTO nowhere VALUES (1);", 2, 1, "INSERT"],
-  ])("names file, line and column of %p", (up, line, column, token) => {
+  ])("names file, line and column of %p", (up, line, start, token) => {
     using folder = tempFolder();
     using db = memory();
     const directory = writeMigrations(folder.at("migrations"), {
@@ -96,8 +96,8 @@ describe("a step", () => {
     };
     expect(position).toMatchObject({ file: `${directory}/001_a.sql`, line });
     expect(position.sourceLine.slice(position.column - 1)).toStartWith(token);
-    expect(position.column).toBe(column);
-    expect(error.message).toContain(`001_a.sql:${line}:${column}`);
+    expect(position.column).toBe(start);
+    expect(error.message).toContain(`001_a.sql:${line}:${start}`);
   });
 
   it("mirrors the head in user_version, up and down, and leaves 0 for versions beyond 32 bits", () => {
@@ -265,6 +265,20 @@ describe("foreign keys", () => {
       details: { violationCount: 1, violations: [{ table: "child", rowid: 22, parent: "parent" }] },
     });
     expect(appliedVersions(db)).toEqual([1, 2]);
+  });
+
+  it("counts the orphans of a table without row ids, where all look alike", () => {
+    using db = memory();
+    db.runOnce("CREATE TABLE p (id INTEGER PRIMARY KEY)");
+    db.runOnce("CREATE TABLE c (k TEXT PRIMARY KEY, p INTEGER REFERENCES p (id)) WITHOUT ROWID");
+    db.runOnce("PRAGMA foreign_keys = OFF");
+    db.runOnce("INSERT INTO c VALUES ('old', 9)");
+    const harmless = "CREATE TABLE other (x)";
+    const worse = "INSERT INTO c VALUES ('new', 9)";
+    expect(errorOf(() => migratorOver(db, listOf(harmless, worse)).up())).toMatchObject({
+      code: "MIGRATION_FOREIGN_KEYS",
+      details: { violationCount: 1, applied: [1], failed: 2 },
+    });
   });
 
   it("refuses a key whose parent is not unique: SQLite would notice only when it is used", () => {

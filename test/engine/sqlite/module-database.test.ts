@@ -141,6 +141,16 @@ describe("the database of a migration function", () => {
     expect(objectNames(attempt.connection)).toEqual(["a"]);
   });
 
+  it("alters a table after a write whose RETURNING was read once only", () => {
+    using attempt = tryMigration((db) => {
+      const insert = db.query("INSERT INTO a VALUES (?), (?) RETURNING x");
+      expect(insert.get(2, 3)).toEqual({ x: 2 });
+      db.exec("DROP TABLE a; CREATE TABLE b (x)");
+    });
+    attempt.up();
+    expect(objectNames(attempt.connection)).toEqual(["b"]);
+  });
+
   it("does not keep one compiled statement for every text it ever ran", () => {
     using attempt = tryMigration((db) => {
       for (let i = 2; i < 5000; i++) {
