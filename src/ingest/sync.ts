@@ -1,4 +1,5 @@
 /** Transcripts -> database: incrementally, in whole steps, whatever happens to files and processes meanwhile. */
+import { resolve } from "node:path";
 import { OperationError } from "../errors.ts";
 import { checkKeys } from "../store/checks.ts";
 import type { NewUsageMessage, RecordOutcome } from "../store/usage-messages.ts";
@@ -60,7 +61,8 @@ export async function syncTranscripts(
 ): Promise<SyncReport> {
   checkKeys("syncTranscripts", options, ["claudeRoots", "signal", "onEvent"]);
   const run = new SyncRun(store, claudeIngester, options);
-  return run.run(options.claudeRoots);
+  // A path is a source's name for good, so it must not depend on the folder that a program was started in.
+  return run.run(options.claudeRoots.map((root) => resolve(root)));
 }
 
 interface PendingSource {

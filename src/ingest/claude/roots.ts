@@ -1,6 +1,6 @@
 /** Where Claude Code keeps its transcripts. */
 import { existsSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 
 export interface ClaudeRootOptions {
   /** `$CLAUDE_CONFIG_DIR`: a comma-separated list; each a configuration folder or its `projects`. */
@@ -11,7 +11,7 @@ export interface ClaudeRootOptions {
 }
 
 /**
- * The folders to look in, whether they exist or not; without a setting both of Claude Code's defaults.
+ * The folders to look in, absolute, whether they exist or not; without a setting both of Claude Code's defaults.
  */
 export function claudeRoots({ configDir, xdgConfigHome, home }: ClaudeRootOptions): string[] {
   const named = (configDir ?? "")
@@ -21,7 +21,7 @@ export function claudeRoots({ configDir, xdgConfigHome, home }: ClaudeRootOption
   const xdg =
     xdgConfigHome === undefined || xdgConfigHome === "" ? join(home, ".config") : xdgConfigHome;
   const folders = named.length > 0 ? named : [join(xdg, "claude"), join(home, ".claude")];
-  return [...new Set(folders.map(projectsFolder))];
+  return [...new Set(folders.map((folder) => projectsFolder(resolve(folder))))];
 }
 
 function projectsFolder(folder: string): string {

@@ -16,6 +16,12 @@ describe("claudeRoots()", () => {
     expect(claudeRoots({ home: "/home/me", configDir: "" })).toHaveLength(2);
   });
 
+  it("makes relative folders absolute", () => {
+    expect(claudeRoots({ home: "/h", configDir: "data/claude" })).toEqual([
+      `${process.cwd()}/data/claude/projects`,
+    ]);
+  });
+
   it("takes a list of configuration folders or of their projects, each once", () => {
     using folder = tempFolder();
     mkdirSync(folder.at("a", "projects"), { recursive: true });
