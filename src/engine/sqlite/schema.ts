@@ -1,6 +1,6 @@
 /** What a database's schema is, for comparing: a fast hash for the ledger, a structural description for people. */
 import { canonicalSql } from "../../migration/canonical-sql.ts";
-import { nextToken, type Token } from "../../migration/sql-scanner.ts";
+import { nextToken, scanTokens, type Token } from "../../migration/sql-scanner.ts";
 import { LEDGER_TABLE } from "./ledger.ts";
 import type { Connection } from "./connection.ts";
 
@@ -77,7 +77,7 @@ export function describeSchema(connection: Connection): SchemaObject[] {
       return { ...object, description: describeTable(connection, name as string, sql as string) };
     if (type === "index")
       return { ...object, description: describeIndex(connection, name as string, sql as string) };
-    return { ...object, description: [canonicalSql(sql as string)] };
+    return { ...object, description: [plainSql(sql as string)] };
   });
 }
 
@@ -114,8 +114,7 @@ function describeTable(connection: Connection, name: string, sql: string): strin
     name,
   );
   for (const [column, type, notNull, defaultValue, primaryKey, hidden] of columns) {
-    const defaultText =
-      defaultValue === null ? "" : ` DEFAULT ${canonicalSql(String(defaultValue))}`;
+    const defaultText = defaultValue === null ? "" : ` DEFAULT ${plainSql(String(defaultValue))}`;
     lines.push(
       `column ${String(column)} ${String(type).toUpperCase()}${notNull === 1 ? " NOT NULL" : ""}${defaultText} pk=${String(primaryKey)} hidden=${String(hidden)}`,
     );
@@ -141,16 +140,14 @@ function describeTable(connection: Connection, name: string, sql: string): strin
   for (const [index] of uniques) lines.push(`unique (${indexColumns(connection, String(index))})`);
   for (const check of clausesOf(sql, "CHECK")) lines.push(`check ${check}`);
   for (const generated of clausesOf(sql, "AS")) lines.push(`generated ${generated}`);
-  if (/\bAUTOINCREMENT\b/i.test(sql)) lines.push("autoincrement");
+  for (const modifier of modifiersOf(sql)) lines.push(modifier);
   return [...lines].sort();
 }
 
 function describeIndex(connection: Connection, name: string, sql: string): string[] {
-  const where = canonicalSql(sql).split(/ WHERE /i)[1] ?? "";
   const isUnique = /^\s*CREATE\s+UNIQUE\b/i.test(sql);
-  return [
-    `${isUnique ? "unique " : ""}(${indexColumns(connection, name)})${where === "" ? "" : ` where ${where}`} ${canonicalSql(sql).replace(/^CREATE (UNIQUE )?INDEX (IF NOT EXISTS )?/i, "")}`,
-  ];
+  const text = plainSql(sql).replace(/^CREATE (UNIQUE )?INDEX (IF NOT EXISTS )?/i, "");
+  return [`${isUnique ? "unique " : ""}(${indexColumns(connection, name)}) ${text}`];
 }
 
 function indexColumns(connection: Connection, index: string): string {
@@ -166,6 +163,53 @@ function indexColumns(connection: Connection, index: string): string {
     .join(", ");
 }
 
+/**
+ * Canonical SQL with needless quotes gone: `ALTER TABLE … RENAME` puts quotes around the names it rewrites.
+ */
+function plainSql(sql: string): string {
+  const words: string[] = [];
+  for (const { kind, start, end } of scanTokens(sql)) {
+    if (kind === "comment") continue;
+    const text = sql.slice(start, end);
+    const inner = text.slice(1, -1);
+    words.push(kind === "identifier" && /^[A-Za-z_]\w*$/.test(inner) ? inner : text);
+  }
+  return words.join(" ");
+}
+
+const MODIFIERS =
+  /\b(AUTOINCREMENT|COLLATE \S+|ON CONFLICT \w+|(?:NOT )?DEFERRABLE(?: INITIALLY \w+)?)/gi;
+
+/** What no pragma tells of a column or constraint: collation, conflict clause, deferral, AUTOINCREMENT. */
+function modifiersOf(sql: string): string[] {
+  return definitionsOf(sql).flatMap((definition) => {
+    // Strings and nested expressions are not the definition's own words.
+    const own = definition.replace(/'(?:[^']|'')*'/g, "''");
+    const subject = /^(CONSTRAINT|PRIMARY|UNIQUE|CHECK|FOREIGN) /i.test(own)
+      ? own.replaceAll(MODIFIERS, "").trim()
+      : `column ${own.split(" ", 1)[0] ?? ""}`;
+    return (own.match(MODIFIERS) ?? []).map((modifier) => `${subject} ${modifier.toUpperCase()}`);
+  });
+}
+
+/** The parts of a CREATE TABLE's outer parentheses, canonical. */
+function definitionsOf(sql: string): string[] {
+  const definitions: string[] = [];
+  let depth = 0;
+  let start = 0;
+  for (const { kind, start: at, end } of scanTokens(sql)) {
+    if (kind !== "operator") continue;
+    const text = sql.slice(at, end);
+    if (text === "(" && depth++ === 0) start = end;
+    const isEnd = text === ")" && --depth === 0;
+    if (isEnd || (text === "," && depth === 1)) {
+      definitions.push(plainSql(sql.slice(start, at)));
+      start = end;
+    }
+  }
+  return definitions;
+}
+
 /** The parenthesised texts after a keyword, canonical: the only way to see CHECK clauses. */
 function clausesOf(sql: string, keyword: string): string[] {
   const clauses: string[] = [];
@@ -179,7 +223,7 @@ function clausesOf(sql: string, keyword: string): string[] {
       sql.slice(previous.start, previous.end).toUpperCase() === keyword
     ) {
       const end = closingParenthesis(sql, token);
-      clauses.push(canonicalSql(sql.slice(token.start, end)));
+      clauses.push(plainSql(sql.slice(token.start, end)));
     }
     previous = token;
   }
