@@ -109,8 +109,7 @@ export class Connection implements Disposable {
 
   /** Runs every statement of a text, without a transaction of its own. Throws SQLite's own error. */
   runScript(sql: string): void {
-    // bun:sqlite takes an empty script for an error; a migration may be empty.
-    if (sql.trim() !== "") this.#database.run(sql);
+    this.#database.run(sql);
   }
 
   /** Reads rows with a statement that is finalised at once. Throws SQLite's own error. */

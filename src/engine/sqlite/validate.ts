@@ -2,6 +2,7 @@
 import { Database } from "bun:sqlite";
 import type { AppliedMigration } from "../../migration/migration.ts";
 import { headOf, type MigrationStanding } from "../../migration/plan.ts";
+import { splitStatements } from "../../migration/sql-scanner.ts";
 import { formatVersion } from "../../migration/version.ts";
 import { Connection } from "./connection.ts";
 import { type ForeignKeyViolation, readViolations } from "./foreign-keys.ts";
@@ -268,7 +269,8 @@ function replay(
   memory.runOnce("PRAGMA foreign_keys = OFF");
   for (const { version, name, up_sql } of order) {
     try {
-      memory.runScript(up_sql ?? "");
+      // Statement by statement, as the driver does: bun:sqlite takes a text without any for an error.
+      for (const { text } of splitStatements(up_sql ?? "")) memory.runOnce(text);
     } catch (error) {
       if (!isSqliteError(error)) throw error;
       const failure = `${formatVersion(version)}_${name} does not run on an empty database (${error.message})`;

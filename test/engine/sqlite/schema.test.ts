@@ -54,7 +54,7 @@ describe("describeSchema() and diffSchemas()", () => {
   });
 
   it.each([
-    ["a table", "", "CREATE TABLE t (x)"],
+    ["a table", "CREATE TABLE u (x)", "CREATE TABLE u (x); CREATE TABLE t (x)"],
     ["a column", "CREATE TABLE t (x)", "CREATE TABLE t (x, y)"],
     ["a column's type", "CREATE TABLE t (x INT)", "CREATE TABLE t (x TEXT)"],
     ["NOT NULL", "CREATE TABLE t (x)", "CREATE TABLE t (x NOT NULL)"],
