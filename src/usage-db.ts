@@ -10,6 +10,7 @@ import type { Connection } from "./engine/sqlite/connection.ts";
 import { createSqliteDriver } from "./engine/sqlite/driver.ts";
 import { readLedgerHead } from "./engine/sqlite/ledger.ts";
 import { openConnection, type OpenOptions } from "./engine/sqlite/open.ts";
+import { isSqliteError, toUsageDbError } from "./engine/sqlite/sqlite-errors.ts";
 import { validateConnection, type ValidationReport } from "./engine/sqlite/validate.ts";
 import { isUpToDate } from "./engine/up-to-date.ts";
 import type { PlanDownOptions, PlanUpOptions, Step } from "./migration/plan.ts";
@@ -83,7 +84,8 @@ export function openUsageDb(path: string, options: UsageDbOptions = {}): UsageDb
     };
   } catch (error) {
     connection.close();
-    throw error;
+    if (!isSqliteError(error)) throw error;
+    throw toUsageDbError(error, `open ${connection.path}`, { path: connection.path });
   }
 }
 

@@ -28,23 +28,18 @@ export function trustedNow(store: UsageStore, trustClock: boolean): number {
 }
 
 /** The newest time that the machine's own clock put into the database. */
-function newestWriteAt(store: UsageStore): number {
-  const row = store.connection.readOnce(
-    `SELECT max(
-       coalesce((SELECT max(applied_at) FROM schema_migrations), 0),
-       coalesce((SELECT max(updated_at) FROM sessions), 0),
-       coalesce((SELECT max(read_at) FROM usage_sources), 0))`,
-  )[0];
-  return Number(row?.[0] ?? 0);
+function newestWriteAt({ connection }: UsageStore): number {
+  const sql = `SELECT max(
+    coalesce((SELECT max(applied_at) FROM schema_migrations), 0),
+    coalesce((SELECT max(updated_at) FROM sessions), 0),
+    coalesce((SELECT max(read_at) FROM usage_sources), 0))`;
+  return Number(connection.prepare(sql, "prune snapshots").values()[0]?.[0] ?? 0);
 }
 
-function newestSnapshotAt(store: UsageStore, now: number): number {
-  return Number(
-    store.connection.readOnce(
-      "SELECT max(timestamp) FROM usage_snapshots WHERE timestamp <= ?",
-      now,
-    )[0]?.[0] ?? 0,
-  );
+/** Of snapshots that claim to be from the future nothing can be learned. */
+function newestSnapshotAt({ connection }: UsageStore, now: number): number {
+  const sql = "SELECT max(timestamp) FROM usage_snapshots WHERE timestamp <= ?";
+  return Number(connection.prepare(sql, "prune snapshots").values(now)[0]?.[0] ?? 0);
 }
 
 function refuse(now: number, newest: number, observed: string): never {

@@ -1,5 +1,6 @@
 /** Deleting old snapshots without anybody waiting for it. */
 import { InputError, OperationError } from "../errors.ts";
+import type { Binding } from "../engine/sqlite/connection.ts";
 import { checkpoint } from "../engine/sqlite/checkpoint.ts";
 import { checkInteger, checkKeys } from "../store/checks.ts";
 import type { UsageStore } from "../store/usage-store.ts";
@@ -68,7 +69,7 @@ export function pruneSnapshotsSync(store: UsageStore, options: PruneOptions): Pr
   }
 }
 
-/** Yields how many milliseconds to pause. */
+/** The generators below yield how many milliseconds to pause before they go on. */
 function* prune(store: UsageStore, options: PruneOptions): Generator<number, PruneReport> {
   checkKeys("prune", options, OPTIONS);
   const olderThanMs = checkInteger(
@@ -77,63 +78,78 @@ function* prune(store: UsageStore, options: PruneOptions): Generator<number, Pru
     3_600_000,
     100 * 365 * DAY_MS,
   );
-  const { connection } = store;
   const startedAt = performance.now();
   const cutoff = trustedNow(store, options.trustClock === true) - olderThanMs;
-  const [expired, firstId, lastId] = (
-    connection.readOnce(
-      "SELECT count(*), min(id), max(id) FROM usage_snapshots WHERE timestamp < ?",
-      cutoff,
-    )[0] ?? []
-  ).map(Number) as [number, number, number];
-  let deleted = 0;
-  let busyCheckpoints = 0;
+  const span = expiredSpan(store, cutoff);
   const isDryRun = options.dryRun === true;
-  if (!isDryRun && expired > 0) {
-    const endOfChunk = connection.prepare(
-      `SELECT max(id) FROM (SELECT id FROM usage_snapshots WHERE id >= ? ORDER BY id LIMIT ${CHUNK_ROWS})`,
-      "prune snapshots",
-    );
-    const remove = connection.prepare(
-      "DELETE FROM usage_snapshots WHERE id BETWEEN ? AND ? AND timestamp < ?",
-      "prune snapshots",
-    );
-    let chunks = 0;
-    for (let from = firstId; from <= lastId;) {
-      refuseCancelled(options.signal, deleted);
-      const to = Number(endOfChunk.values(from)[0]?.[0] ?? lastId);
-      deleted += remove.run(from, to, cutoff).changes;
-      options.onProgress?.({ deleted, expired });
-      from = to + 1;
-      if (
-        ++chunks % CHUNKS_PER_CHECKPOINT === 0 &&
-        checkpoint(connection, CHECKPOINT_WAIT_MS).isBusy
-      )
-        busyCheckpoints++;
-      if (from <= lastId) yield PAUSE_MS;
-    }
-    if (chunks >= CHUNKS_PER_CHECKPOINT) checkpoint(connection, CHECKPOINT_WAIT_MS);
-  }
-  const [kept, oldest] = connection.readOnce(
-    "SELECT count(*), min(timestamp) FROM usage_snapshots",
-  )[0] ?? [0, null];
+  const done = isDryRun
+    ? { deleted: 0, busyCheckpoints: 0 }
+    : yield* deleteExpired(store, cutoff, span, options);
+  const kept = read(
+    store,
+    "SELECT count(*), min(timestamp) FROM usage_snapshots WHERE timestamp >= ?",
+    isDryRun ? cutoff : 0,
+  );
   return {
     cutoff,
-    expired,
-    deleted,
-    kept: Number(kept) - (isDryRun ? expired : 0),
-    oldestKeptAt: isDryRun ? oldestFrom(store, cutoff) : (oldest as number | null),
+    expired: span.count,
+    ...done,
+    kept: Number(kept[0]),
+    oldestKeptAt: kept[1] as number | null,
     durationMs: performance.now() - startedAt,
     isDryRun,
-    busyCheckpoints,
   };
 }
 
-function oldestFrom(store: UsageStore, cutoff: number): number | null {
-  return (store.connection.readOnce(
-    "SELECT min(timestamp) FROM usage_snapshots WHERE timestamp >= ?",
-    cutoff,
-  )[0]?.[0] ?? null) as number | null;
+interface ExpiredSpan {
+  readonly count: number;
+  /** The lowest and highest id among them; other rows may lie in between. */
+  readonly firstId: number;
+  readonly lastId: number;
+}
+
+function expiredSpan(store: UsageStore, cutoff: number): ExpiredSpan {
+  const sql = "SELECT count(*), min(id), max(id) FROM usage_snapshots WHERE timestamp < ?";
+  const [count, firstId, lastId] = read(store, sql, cutoff).map(Number);
+  return { count: count ?? 0, firstId: firstId ?? 0, lastId: lastId ?? 0 };
+}
+
+function* deleteExpired(
+  { connection }: UsageStore,
+  cutoff: number,
+  { count: expired, firstId, lastId }: ExpiredSpan,
+  { signal, onProgress }: PruneOptions,
+): Generator<number, Pick<PruneReport, "deleted" | "busyCheckpoints">> {
+  const done = { deleted: 0, busyCheckpoints: 0 };
+  if (expired === 0) return done;
+  const endOfChunk = connection.prepare(
+    `SELECT max(id) FROM (SELECT id FROM usage_snapshots WHERE id >= ? ORDER BY id LIMIT ${CHUNK_ROWS})`,
+    "prune snapshots",
+  );
+  const remove = connection.prepare(
+    "DELETE FROM usage_snapshots WHERE id BETWEEN ? AND ? AND timestamp < ?",
+    "prune snapshots",
+  );
+  let chunks = 0;
+  for (let from = firstId; from <= lastId;) {
+    refuseCancelled(signal, done.deleted);
+    const to = Number(endOfChunk.values(from)[0]?.[0] ?? lastId);
+    done.deleted += remove.run(from, to, cutoff).changes;
+    onProgress?.({ deleted: done.deleted, expired });
+    from = to + 1;
+    chunks++;
+    // Without checkpoints of its own a prune beside a writer grew the WAL to 1.3 GB.
+    const isCheckpointDue = chunks % CHUNKS_PER_CHECKPOINT === 0;
+    if (isCheckpointDue && checkpoint(connection, CHECKPOINT_WAIT_MS).isBusy)
+      done.busyCheckpoints++;
+    if (from <= lastId) yield PAUSE_MS;
+  }
+  if (chunks >= CHUNKS_PER_CHECKPOINT) checkpoint(connection, CHECKPOINT_WAIT_MS);
+  return done;
+}
+
+function read({ connection }: UsageStore, sql: string, value: number): Binding[] {
+  return connection.prepare(sql, "prune snapshots").values(value)[0] ?? [];
 }
 
 function refuseCancelled(signal: AbortSignal | undefined, deleted: number): void {
