@@ -10,8 +10,8 @@ export interface Origin {
   readonly position: SourcePosition | null;
 }
 
-export const labelOf = (migration: Migration): string =>
-  `${formatVersion(migration.version)}_${migration.name}`;
+export const labelOf = ({ version, name }: Pick<Migration, "version" | "name">): string =>
+  `${formatVersion(version)}_${name}`;
 
 /**
  * The newest statement that creates or alters `object` and mentions `member` (a column), else the newest that
@@ -32,6 +32,8 @@ export function originOf(
       const names = namesIn(statement.text);
       const named = names.get(object.toLowerCase());
       if (named === undefined) continue;
+      // A trigger or an index mentions tables that it does not make.
+      if (verb === "CREATE" && createdName(statement.text) !== object.toLowerCase()) continue;
       if (member === undefined)
         return { version, position: positionIn(up, statement.start + named) };
       const offset = names.get(member.toLowerCase());
@@ -71,6 +73,26 @@ export function startOf(body: MigrationBody | null): SourcePosition | null {
   if (body?.kind !== "sql") return null;
   const first = statementsOf(body)[0];
   return first === undefined ? null : positionIn(body, first.start);
+}
+
+const CREATE_WORDS: ReadonlySet<string> = new Set(
+  "CREATE TEMP TEMPORARY UNIQUE VIRTUAL TABLE INDEX VIEW TRIGGER IF NOT EXISTS".split(" "),
+);
+
+/** What a CREATE statement makes, in lower case and unquoted. */
+function createdName(sql: string): string {
+  let name = "";
+  for (const { kind, start, end } of scanTokens(sql)) {
+    const text = sql.slice(start, end);
+    if (kind === "comment" || (kind === "word" && CREATE_WORDS.has(text.toUpperCase()))) continue;
+    if (kind === "operator" && text === ".") continue;
+    // `main.users` is two names, and the second one counts.
+    if (kind !== "word" && kind !== "identifier") return name;
+    const isQualified = name === "" || sql.slice(0, start).trimEnd().endsWith(".");
+    if (!isQualified) return name;
+    name = (kind === "word" ? text : unquote(text)).toLowerCase();
+  }
+  return name;
 }
 
 /** Every name of a statement, in lower case and unquoted, with the offset at which it stands first. */

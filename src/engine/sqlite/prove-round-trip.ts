@@ -4,11 +4,12 @@ import type { Migration } from "../../migration/migration.ts";
 import type { Direction } from "../../migration/plan.ts";
 import { NO_VERSION, type Version } from "../../migration/version.ts";
 import type { Connection } from "./connection.ts";
+import { LEDGER_TABLE } from "./ledger.ts";
 import { countRows, type TableFiller } from "./prove-fill.ts";
 import { deletesFrom, labelOf, objectOf, originOf, startOf } from "./prove-position.ts";
 import { failed, failedBy, notTested, passed, type ProofCheck } from "./prove-report.ts";
 import type { Sandbox, SandboxDatabase } from "./prove-sandbox.ts";
-import { describeSchema, diffSchemas, type SchemaObject } from "./schema.ts";
+import { describeSchema, diffSchemas } from "./schema.ts";
 
 export interface RoundTripOptions {
   readonly sandbox: Sandbox;
@@ -31,9 +32,11 @@ export function proveRoundTrips(options: RoundTripOptions): ProofCheck[] {
 }
 
 interface Schema {
+  /** A fresh migration up to here builds the same. */
+  readonly version: Version;
   /** The text of sqlite_schema: equal texts need no closer look. */
   readonly text: string;
-  readonly objects: readonly SchemaObject[];
+  readonly tables: readonly string[];
 }
 
 class RoundTrips {
@@ -46,7 +49,7 @@ class RoundTrips {
     this.#options = options;
     this.#topic = options.filler === null ? "round-trip-empty" : "round-trip-filled";
     this.#database = options.sandbox.open();
-    this.#before = readSchema(this.#database.connection);
+    this.#before = readSchema(this.#database.connection, NO_VERSION);
   }
 
   run(): ProofCheck[] {
@@ -93,7 +96,7 @@ class RoundTrips {
 
     const upFailure = this.#attempt(subject, "up", () => migrator.up({ target: version }));
     if (upFailure !== null) return [upFailure];
-    const after = readSchema(connection);
+    const after = readSchema(connection, version);
     this.#before = after;
     const upLosses = this.#losses(migration, "up", startRows, this.#countRows(after));
     if (upLosses.length > 0) return upLosses;
@@ -110,18 +113,19 @@ class RoundTrips {
 
     this.#fill();
     const afterRows = this.#countRows(after);
-    const downFailure = this.#attempt(subject, "down", () => migrator.rollback({ target: below }));
+    // The ledger holds the same text, but the file gives better positions.
+    const downFailure = this.#attempt(subject, "down", () =>
+      migrator.rollback({ target: below, useFiles: true }),
+    );
     if (downFailure !== null) return [downFailure];
-    const back = readSchema(connection, start);
-    const differences = this.#differences(migration, start, back);
+    const differences = this.#differences(migration, this.#compare(start));
     if (differences.length > 0) return differences;
     const downLosses = this.#losses(migration, "down", afterRows, this.#countRows(start));
     if (downLosses.length > 0) return downLosses;
 
     const againFailure = this.#attempt(subject, "up again", () => migrator.up({ target: version }));
     if (againFailure !== null) return [againFailure];
-    const again = readSchema(connection, after);
-    const lasting = diffSchemas(after.objects, again.objects);
+    const lasting = this.#compare(after);
     if (lasting.length > 0) {
       return lasting.map((difference) =>
         failed(
@@ -171,9 +175,9 @@ class RoundTrips {
   }
 
   /** What the down left behind or took too much of. */
-  #differences(migration: Migration, start: Schema, back: Schema): ProofCheck[] {
+  #differences(migration: Migration, differences: readonly string[]): ProofCheck[] {
     const { migrations } = this.#options;
-    return diffSchemas(start.objects, back.objects).map((difference) => {
+    return differences.map((difference) => {
       const { type, name, isLeftBehind } = objectOf(difference);
       const origin = originOf(migrations, name);
       const isOwn = isLeftBehind && origin.version === migration.version;
@@ -199,9 +203,9 @@ class RoundTrips {
 
   #countRows(schema: Schema): Map<string, number> {
     const { filler } = this.#options;
-    const tables = filler === null ? [] : schema.objects.filter(({ type }) => type === "table");
+    const tables = filler === null ? [] : schema.tables;
     return new Map(
-      tables.map(({ name }) => [name, countRows(this.#database.connection, name)] as const),
+      tables.map((table) => [table, countRows(this.#database.connection, table)] as const),
     );
   }
 
@@ -233,17 +237,25 @@ class RoundTrips {
   #restart(version: Version): void {
     this.close();
     this.#database = this.#options.sandbox.openAt(version);
-    this.#before = readSchema(this.#database.connection);
+    this.#before = readSchema(this.#database.connection, version);
+  }
+
+  /** How the schema differs from what it was; a description costs too much to be made before it is needed. */
+  #compare(expected: Schema): string[] {
+    const { connection } = this.#database;
+    if (readSchema(connection, expected.version).text === expected.text) return [];
+    using fresh = this.#options.sandbox.openAt(expected.version);
+    return diffSchemas(describeSchema(fresh.connection), describeSchema(connection));
   }
 }
 
-/** Reads the schema; `likely` is given back when nothing differs, since describing costs more than reading. */
-function readSchema(connection: Connection, likely?: Schema): Schema {
+function readSchema(connection: Connection, version: Version): Schema {
   const rows = connection.readOnce(
-    `SELECT type, name, tbl_name, sql FROM sqlite_schema
-     WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY type, name`,
+    `SELECT type, name, sql
+     FROM sqlite_schema
+     WHERE tbl_name <> '${LEDGER_TABLE}' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+     ORDER BY type, name`,
   );
-  const text = JSON.stringify(rows);
-  if (likely?.text === text) return likely;
-  return { text, objects: describeSchema(connection) };
+  const tables = rows.flatMap(([type, name]) => (type === "table" ? [String(name)] : []));
+  return { version, text: JSON.stringify(rows), tables };
 }

@@ -8,12 +8,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { OperationError, UsageDbError } from "../../errors.ts";
 import type { Migration } from "../../migration/migration.ts";
-import { NO_VERSION, type Version } from "../../migration/version.ts";
+import type { Version } from "../../migration/version.ts";
 import type { MigrationSource } from "../source.ts";
 import { proveConstraints, proveForeignKeys } from "./prove-constraints.ts";
 import { proveDefaults } from "./prove-defaults.ts";
 import { TableFiller } from "./prove-fill.ts";
-import { labelOf, objectOf, originOf, startOf } from "./prove-position.ts";
+import { labelOf, originOf, startOf } from "./prove-position.ts";
 import { Random } from "./prove-random.ts";
 import {
   failed,
@@ -25,10 +25,11 @@ import {
   type ProofReport,
   type ProofTopic,
 } from "./prove-report.ts";
+import { proveRollback } from "./prove-rollback.ts";
 import { proveRoundTrips } from "./prove-round-trip.ts";
 import { Sandbox, type SandboxDatabase } from "./prove-sandbox.ts";
 import { proveConcurrentStarts, proveKills } from "./prove-starts.ts";
-import { describeSchema, diffSchemas, type SchemaObject } from "./schema.ts";
+import { describeSchema, type SchemaObject } from "./schema.ts";
 import { validateConnection } from "./validate.ts";
 
 export interface ProveOptions {
@@ -93,7 +94,7 @@ class Proof {
     const topics: [ProofTopic, () => ProofCheck[] | Promise<ProofCheck[]>][] = [
       ["idempotence", () => this.#idempotence()],
       ["validate", () => this.#validate()],
-      ["rollback", () => this.#rollback()],
+      ["rollback", () => proveRollback(this.#sandbox, this.#migrations)],
       ["round-trip-empty", () => this.#roundTrips(false)],
       ["round-trip-filled", () => this.#roundTrips(true)],
       ["constraints", () => this.#constraints()],
@@ -142,7 +143,8 @@ class Proof {
       migration === undefined ? "directory" : labelOf(migration),
       error,
     );
-    return { ...blamed, position: blamed.position ?? startOf(migration?.up ?? null) };
+    const body = error.details["direction"] === "down" ? migration?.down : migration?.up;
+    return { ...blamed, position: blamed.position ?? startOf(body ?? null) };
   }
 
   #isSound(): boolean {
@@ -215,58 +217,6 @@ class Proof {
     const table = object.split(" -> ", 1)[0] ?? object;
     const origin = originOf(this.#migrations, table);
     return { ...origin, table: origin.version === null ? null : table };
-  }
-
-  #rollback(): ProofCheck[] {
-    const barrier = this.#migrations.findLast(({ down }) => down === null);
-    const target = barrier?.version ?? NO_VERSION;
-    const checks = this.#migrations
-      .filter(({ down }) => down === null)
-      .map((migration) =>
-        notTested(
-          "rollback",
-          labelOf(migration),
-          { observed: "it has no down: forward only", remedy: null },
-          { version: migration.version, position: startOf(migration.up) },
-        ),
-      );
-    if (barrier !== undefined && barrier === this.#migrations.at(-1)) return checks;
-    using database = this.#sandbox.openAt();
-    database.migrator.rollback({ target });
-    using reference = this.#sandbox.openAt(target);
-    const differences = diffSchemas(
-      describeSchema(reference.connection),
-      describeSchema(database.connection),
-    );
-    const rows = database.migrator.status().appliedMigrations.length;
-    const expected = this.#migrations.filter(({ version }) => version <= target).length;
-    if (rows !== expected) differences.push(`the ledger has ${rows} row(s), expected ${expected}`);
-    if (differences.length === 0) {
-      const observed =
-        barrier === undefined
-          ? "nothing is left but the ledger"
-          : `nothing above ${labelOf(barrier)} is left`;
-      return [passed("rollback", "directory", observed), ...checks];
-    }
-    return [...differences.map((difference) => this.#leftover(difference)), ...checks];
-  }
-
-  #leftover(difference: string): ProofCheck {
-    const { type, name, isLeftBehind } = objectOf(difference);
-    const origin = originOf(this.#migrations, name);
-    return failed(
-      "rollback",
-      "directory",
-      {
-        observed: isLeftBehind
-          ? `${type} ${name} is left behind`
-          : `the schema is not what it was: ${difference}`,
-        remedy: isLeftBehind
-          ? `Add \`DROP ${type.toUpperCase()} ${name}\` to the down of the version that makes it.`
-          : "Make the downs restore it exactly as it was.",
-      },
-      { ...origin, table: type === "table" ? name : null },
-    );
   }
 
   #roundTrips(isFilled: boolean): ProofCheck[] {
