@@ -1,7 +1,8 @@
 /** What a `migrate` command works on: a database file, and the product's migrations or a directory's. */
+import { existsSync } from "node:fs";
 import type { MigrationSource } from "../engine/source.ts";
 import type { Connection } from "../engine/sqlite/connection.ts";
-import { openConnection } from "../engine/sqlite/open.ts";
+import { IN_MEMORY, openConnection } from "../engine/sqlite/open.ts";
 import { InputError } from "../errors.ts";
 import type { MigrationEvent, Migrator } from "../engine/migrator.ts";
 import { parseVersion, type Version } from "../migration/version.ts";
@@ -16,12 +17,19 @@ export interface MigrationTarget extends Disposable {
   migrator(onEvent?: (event: MigrationEvent) => void): Promise<Migrator>;
 }
 
-/** Opens the target; `read` neither creates nor changes anything. */
+/**
+ * Opens the target; `read` neither creates nor changes anything, and `preview` does as much for a file that
+ * does not exist yet: it is taken for an empty one.
+ */
 export async function openTarget(
   { args, env, now }: CommandContext,
-  mode: "create" | "existing" | "read",
+  mode: "create" | "existing" | "read" | "preview",
 ): Promise<MigrationTarget> {
-  const connection = openConnection(databasePath(args["db"], env), { mode });
+  const path = databasePath(args["db"], env);
+  const isUnborn = mode === "preview" && path !== "" && !existsSync(path);
+  const connection = isUnborn
+    ? openConnection(IN_MEMORY)
+    : openConnection(path, { mode: mode === "preview" ? "read" : mode });
   try {
     const source = migrationSource(args);
     const own = args["dir"] === undefined ? await import("../store/schema.ts") : null;

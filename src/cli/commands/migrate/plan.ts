@@ -45,7 +45,7 @@ export const plan: Command = {
 /** A database that does not exist yet is planned for as an empty one, and still not created. */
 async function planSteps(context: CommandContext, options: PlanUpOptions): Promise<Step[]> {
   try {
-    using database = await openTarget(context, "read");
+    using database = await openTarget(context, "preview");
     return (await database.migrator()).plan(options);
   } catch (error) {
     if (!(error instanceof UsageDbError) || error.code !== "DATABASE_NOT_FOUND") throw error;
