@@ -23,6 +23,11 @@ export class Output {
     if (!this.isJson) console.log(printableLines(text));
   }
 
+  /** What a command did, on stdout; nobody needs it who asked for quiet or JSON. */
+  outcome(text: string): void {
+    if (!this.isQuiet) this.text(text);
+  }
+
   /** Data for programs, on stdout; only with `--json`. */
   json(data: unknown): void {
     if (this.isJson) console.log(renderJson(data));

@@ -72,7 +72,7 @@ export const configSet: Command = {
     const value = readValue(name, String(args["value"]));
     using db = openDatabase(context, "create");
     db.config.update({ [name]: value } as Partial<UsageConfig>);
-    output.text(`${name} = ${render(value)}`);
+    output.outcome(`${name} = ${render(value)}`);
     output.json(db.config.get());
     return 0;
   },
@@ -85,7 +85,7 @@ export const configReset: Command = {
   run: async (context) => {
     using db = openDatabase(context, "create");
     db.config.reset();
-    context.output.text("Every setting is back at its default.");
+    context.output.outcome("Every setting is back at its default.");
     context.output.json(db.config.get());
     return 0;
   },

@@ -46,7 +46,7 @@ export const prune: Command = {
       report.oldestKeptAt === null
         ? ""
         : `, the oldest of ${new Date(report.oldestKeptAt).toISOString()}`;
-    output.text(
+    output.outcome(
       isDryRun
         ? `Would delete ${report.expired} snapshot(s) from before ${new Date(report.cutoff).toISOString()}; ${report.kept} would stay${oldest}.`
         : `Deleted ${report.deleted} snapshot(s) from before ${new Date(report.cutoff).toISOString()} in ${(report.durationMs / 1000).toFixed(1)} s; ${report.kept} stay${oldest}.`,

@@ -95,7 +95,7 @@ export const snapshotsAdd: Command = {
       snapshot_data: data,
       ...(typeof type === "string" ? { snapshot_type: type as SnapshotType } : {}),
     });
-    output.text(`Stored snapshot ${snapshot.id} of session ${printable(snapshot.session_id)}.`);
+    output.outcome(`Stored snapshot ${snapshot.id} of session ${printable(snapshot.session_id)}.`);
     output.json(snapshot);
     return 0;
   },

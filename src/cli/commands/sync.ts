@@ -21,7 +21,7 @@ export const sync: Command = {
     using db = openDatabase(context, "create");
     const result = await syncFromContext(db, context);
     await warnAboutSync(result, context);
-    context.output.text(summarizeSync(result.report));
+    context.output.outcome(summarizeSync(result.report));
     context.output.json({ roots: result.roots, ...result.report });
     return 0;
   },

@@ -21,7 +21,7 @@ export async function applyPending(context: CommandContext): Promise<ExitCode> {
     ...(target === undefined ? {} : { target }),
     allowOutOfOrder: args["allow-out-of-order"] === true,
   });
-  output.text(
+  output.outcome(
     steps.length === 0
       ? `Nothing to do: version ${toVersion} is the newest.`
       : `Applied ${steps.length} migration(s): version ${fromVersion} -> ${toVersion}.`,

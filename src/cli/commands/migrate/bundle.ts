@@ -41,7 +41,7 @@ export const bundle: Command = {
       typeof args["types-from"] === "string" ? args["types-from"] : "usagedb/migrate";
     const entries = readBundleEntries(directorySource(dir));
     writeModule(out, renderBundle(entries, typesFrom));
-    output.text(`Wrote ${entries.length} migration(s) to ${out}.`);
+    output.outcome(`Wrote ${entries.length} migration(s) to ${out}.`);
     output.json({ out, versions: entries.map(({ version }) => version) });
     return 0;
   },

@@ -20,7 +20,7 @@ export const redo: Command = {
         output.note(renderStep(event.step, event.executionTimeMs));
     });
     const report = migrator.redo();
-    output.text(
+    output.outcome(
       report.steps.length === 0
         ? "Nothing to do: nothing is applied."
         : `Version ${report.toVersion} was rolled back and applied again.`,

@@ -51,7 +51,7 @@ export const rollback: Command = {
       return 0;
     }
     const report = migrator.rollback(options);
-    output.text(
+    output.outcome(
       report.steps.length === 0
         ? `Nothing to do: the database is at version ${report.toVersion}.`
         : `Rolled back ${report.steps.length} migration(s): version ${report.fromVersion} -> ${report.toVersion}.`,

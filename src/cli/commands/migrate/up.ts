@@ -34,7 +34,7 @@ export const up: Command = {
     if (args["to"] === undefined) {
       const head = peekLedgerHead(databasePath(args["db"], env), PEEK_TIMEOUT_MS);
       if (head !== null && isUpToDate(head, migrationSource(args))) {
-        output.text(`Nothing to do: version ${head.version} is the newest.`);
+        output.outcome(`Nothing to do: version ${head.version} is the newest.`);
         output.json({ fromVersion: head.version, toVersion: head.version, steps: [] });
         return 0;
       }

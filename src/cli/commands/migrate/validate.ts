@@ -22,7 +22,7 @@ export const validate: Command = {
     output.json(report);
     for (const reason of report.notChecked) output.note(`not checked: ${reason}`);
     if (report.isValid) {
-      output.text("Valid: integrity, foreign keys, parent keys, ledger and schema.");
+      output.outcome("Valid: integrity, foreign keys, parent keys, ledger and schema.");
       return 0;
     }
     const { renderTable } = await import("../../table.ts");
