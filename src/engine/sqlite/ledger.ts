@@ -36,13 +36,18 @@ const COLUMNS =
  */
 export function readLedgerHead(connection: Connection): LedgerHead | null {
   try {
-    const row = connection.readOnce(LEDGER_HEAD_SQL)[0];
-    return row === undefined ? null : ledgerHeadOf(row);
+    return readHeadRow(connection);
   } catch (error) {
     // SQLITE_ERROR: no such table or no such column. Looking first would cost every opening a second read.
-    if (!isSqliteError(error) || error.errno !== 1 || hasLedger(connection)) throw error;
-    return null;
+    if (!isSqliteError(error) || error.errno !== 1) throw error;
   }
+  // Another process may have created the ledger since the read failed, so what is there now is read again.
+  return hasLedger(connection) ? readHeadRow(connection) : null;
+}
+
+function readHeadRow(connection: Connection): LedgerHead | null {
+  const row = connection.readOnce(LEDGER_HEAD_SQL)[0];
+  return row === undefined ? null : ledgerHeadOf(row);
 }
 
 /**
