@@ -1,14 +1,9 @@
 /** A directory of migrations: stamped without opening a file, listed and read only when needed. */
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { OperationError } from "../errors.ts";
 import type { MigrationFiles } from "../migration/assemble.ts";
-import type { MigrationSource, SourceStamp } from "./source.ts";
-
-/**
- * File systems stamp a change with the time of the last timer tick. A file that changed this recently could
- * change again within the same tick and look untouched.
- */
-const SETTLING_MS = 50;
+import type { MigrationSource } from "./source.ts";
+import { stampDirectory } from "./up-to-date.ts";
 
 /**
  * A source over a directory; it is listed anew at each use, and its files are read by `load()`. A listing
@@ -27,7 +22,7 @@ export function directorySource(directory: string): MigrationSource {
   return {
     location: directory,
     versions: () => files().map(({ version }) => version),
-    stamp: () => stampDirectory(directory),
+    stamp: () => reading(directory, () => stampDirectory(directory)),
     load: () => {
       const { readMigrationFile } =
         require("./migration-file.ts") as typeof import("./migration-file.ts");
@@ -37,8 +32,12 @@ export function directorySource(directory: string): MigrationSource {
 }
 
 function listDirectory(directory: string): string[] {
+  return reading(directory, () => readdirSync(directory).sort());
+}
+
+function reading<T>(directory: string, read: () => T): T {
   try {
-    return readdirSync(directory).sort();
+    return read();
   } catch (cause) {
     const observed = cause instanceof Error && "code" in cause ? String(cause.code) : "it failed";
     throw new OperationError(
@@ -47,19 +46,4 @@ function listDirectory(directory: string): string[] {
       { details: { directory }, cause },
     );
   }
-}
-
-/** Covers every entry, migration or not: telling them apart would cost more than a needless closer look. */
-function stampDirectory(directory: string): SourceStamp {
-  const readAt = Date.now();
-  let listing = "";
-  let newestChange = 0;
-  for (const fileName of listDirectory(directory)) {
-    const stat = statSync(`${directory}/${fileName}`, { throwIfNoEntry: false });
-    if (stat === undefined) continue;
-    newestChange = Math.max(newestChange, stat.ctimeMs, stat.mtimeMs);
-    listing += `${fileName}\0${stat.size}\0${stat.mtimeMs}\0${stat.ctimeMs}\0${stat.ino}\n`;
-  }
-  const hash = new Bun.CryptoHasher("sha256").update(listing).digest("hex");
-  return { value: `dir:${hash}`, isSettled: newestChange < readAt - SETTLING_MS };
 }
