@@ -1,9 +1,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { describe, expect, it } from "bun:test";
+import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import packageJson from "../../package.json";
 import { TOOL_VERSION } from "../../src/engine/tool-version.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { spawnCli, spawnMigrate } from "./spawn-cli.ts";
+
+// Many processes on a machine that may be busy with other tests.
+setDefaultTimeout(60_000);
 
 /** The error that `--json` leaves on stderr. */
 function errorIn(stderr: string): { code: string; message: string; hint: string } {
@@ -195,7 +198,7 @@ describe.concurrent("exit codes", () => {
       holder.run("ROLLBACK");
       holder.close(true);
     }
-  }, 10_000);
+  });
 
   it("is 5 for a database that is newer than the migrations", async () => {
     using folder = tempFolder();

@@ -1,9 +1,12 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { Database } from "bun:sqlite";
-import { describe, expect, it } from "bun:test";
+import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import { sections, writeMigrations } from "../../support/migration-directory.ts";
 import { tempFolder, type TempFolder } from "../../support/temp-folder.ts";
 import { type CliResult, spawnMigrate } from "../spawn-cli.ts";
+
+// Many processes on a machine that may be busy with other tests.
+setDefaultTimeout(60_000);
 
 const TWO = {
   "001_users.sql": sections("CREATE TABLE users (id INTEGER PRIMARY KEY);", "DROP TABLE users;"),
@@ -401,5 +404,5 @@ describe.concurrent("hostile names", () => {
       expect(stderr).not.toMatch(RAW);
     }
     expect(results.map(({ stdout }) => stdout).join("")).toContain("\\u{1b}[31mred");
-  }, 15_000);
+  });
 });
