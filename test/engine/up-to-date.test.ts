@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "bun:test";
 import { directorySource } from "../../src/engine/directory.ts";
+import { createSqliteDriver } from "../../src/engine/sqlite/driver.ts";
 import { peekLedgerHead } from "../../src/engine/sqlite/peek.ts";
 import { openConnection } from "../../src/engine/sqlite/open.ts";
 import { isUpToDate } from "../../src/engine/up-to-date.ts";
@@ -118,6 +119,18 @@ describe("the up-to-date stamp", () => {
       expect(place.migrator.up().steps).toEqual([]);
       expect(place.isFast()).toBe(true);
     }
+  });
+
+  it("is not written for a ledger that changed since it was compared", () => {
+    using folder = tempFolder();
+    using place = stamped(folder);
+    const stamps = (): unknown[] => column(place.db, "SELECT source_stamp FROM schema_migrations");
+    const before = stamps();
+    void createSqliteDriver(place.db).writeStamp("proved", [2]);
+    void createSqliteDriver(place.db).writeStamp("proved", [1, 2, 3]);
+    expect(stamps()).toEqual(before);
+    void createSqliteDriver(place.db).writeStamp("proved", [1, 2]);
+    expect(stamps()).toEqual([null, "proved"]);
   });
 
   it("is only a cache: a database that can't be written to right now is no error", () => {

@@ -169,6 +169,14 @@ describe("validateConnection()", () => {
       isValid: true,
       notChecked: [],
     });
+    using both = openConnection(":memory:");
+    const wide = { version: 1, name: "wide", up: "CREATE TABLE IF NOT EXISTS s (x, y)" };
+    const slim = { version: 2, name: "slim", up: "CREATE TABLE IF NOT EXISTS s (x)" };
+    migratorOver(both, registeredSource([slim]), { now: () => 1_700_000_000_000 }).up();
+    migratorOver(both, registeredSource([wide, slim]), { now: () => 1_700_000_001_000 }).up({
+      allowOutOfOrder: true,
+    });
+    expect(validate(both, registeredSource([wide, slim])).findings).toEqual([]);
     using back = openConnection(":memory:");
     let now = 1_700_000_000_000;
     migratorOver(back, SOURCE, { now: () => (now -= 1000) }).up();
