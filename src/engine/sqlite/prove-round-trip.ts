@@ -18,14 +18,15 @@ export interface RoundTripOptions {
   readonly filler: TableFiller | null;
   /** Versions that need no look with rows, because they fail without. */
   readonly skip: ReadonlySet<Version>;
-  readonly onVersion: () => void;
+  /** Awaited before each version; what it throws ends the proof. */
+  readonly onVersion: () => Promise<void>;
 }
 
 /** One check or more a version; the versions themselves are taken to run on an empty database. */
-export function proveRoundTrips(options: RoundTripOptions): ProofCheck[] {
+export async function proveRoundTrips(options: RoundTripOptions): Promise<ProofCheck[]> {
   const walk = new RoundTrips(options);
   try {
-    return walk.run();
+    return await walk.run();
   } finally {
     walk.close();
   }
@@ -52,11 +53,11 @@ class RoundTrips {
     this.#before = readSchema(this.#database.connection, NO_VERSION);
   }
 
-  run(): ProofCheck[] {
+  async run(): Promise<ProofCheck[]> {
     const checks: ProofCheck[] = [];
     let below: Version = NO_VERSION;
     for (const migration of this.#options.migrations) {
-      this.#options.onVersion();
+      await this.#options.onVersion();
       const found = this.#options.skip.has(migration.version)
         ? [this.#skipped(migration)]
         : this.#prove(migration, below);

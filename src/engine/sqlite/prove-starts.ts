@@ -22,8 +22,8 @@ export interface StartOptions {
 export interface KillOptions {
   readonly rounds: number;
   readonly random: Random;
-  /** Called before each round; what it throws ends the proof. */
-  readonly onRound: () => void;
+  /** Awaited before each round; what it throws ends the proof. */
+  readonly onRound: () => Promise<void>;
 }
 
 interface Ended {
@@ -76,7 +76,7 @@ export async function proveKills(
   const reached = new Set<number>();
   let interruptedCount = 0;
   for (let round = 1; round <= rounds; round++) {
-    onRound();
+    await onRound();
     const path = sandbox.newPath();
     const child = start(starter(path));
     await appearance(path, child);

@@ -121,7 +121,7 @@ class Proof {
   }
 
   async #prove(topic: ProofTopic, work: () => ProofCheck[] | Promise<ProofCheck[]>): Promise<void> {
-    this.#refuseCancelled();
+    await this.#pause();
     this.#options.onEvent?.({ type: "topic-started", topic });
     let checks: ProofCheck[];
     try {
@@ -219,7 +219,7 @@ class Proof {
     return { ...origin, table: origin.version === null ? null : table };
   }
 
-  #roundTrips(isFilled: boolean): ProofCheck[] {
+  #roundTrips(isFilled: boolean): Promise<ProofCheck[]> {
     const failures = this.#checks
       .filter(({ topic, status }) => topic === "round-trip-empty" && status === "failed")
       .flatMap(({ version }) => (version === null ? [] : [version]));
@@ -228,7 +228,7 @@ class Proof {
       migrations: this.#migrations,
       filler: isFilled ? this.#newFiller("round-trip") : null,
       skip: new Set<Version>(isFilled ? failures : []),
-      onVersion: () => this.#refuseCancelled(),
+      onVersion: () => this.#pause(),
     });
   }
 
@@ -284,7 +284,7 @@ class Proof {
     return proveKills(this.#startOptions(starter), {
       rounds,
       random: new Random(this.#options.seed, "kills"),
-      onRound: () => this.#refuseCancelled(),
+      onRound: () => this.#pause(),
     });
   }
 
@@ -299,7 +299,9 @@ class Proof {
     };
   }
 
-  #refuseCancelled(): void {
+  /** Lets the event loop turn: SQLite works without a pause, and a signal is heard in one only. */
+  async #pause(): Promise<void> {
+    await Bun.sleep(0);
     if (this.#options.signal?.aborted !== true) return;
     throw new OperationError(
       "CANCELLED",

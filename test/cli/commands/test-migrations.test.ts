@@ -418,6 +418,27 @@ BEGIN INSERT INTO parents (id, code, kind) VALUES (NEW.a, printf('%08d', abs(NEW
     expect(error.code).toBe("CANCELLED");
     expect(readdirSync(folder.path)).toEqual([]);
   });
+
+  it("hears a cancellation in the middle of a topic", async () => {
+    using folder = tempFolder();
+    const controller = new AbortController();
+    const topics: string[] = [];
+    const error = await errorOfAsync(
+      proveMigrations({
+        source: ownMigrations(),
+        scratch: folder.path,
+        seed: SEED,
+        signal: controller.signal,
+        onEvent: (event) => {
+          topics.push(`${event.type} ${event.topic}`);
+          if (event.topic === "round-trip-empty") setTimeout(() => controller.abort(), 0);
+        },
+      }),
+    );
+    expect(error.code).toBe("CANCELLED");
+    expect(topics.at(-1)).toBe("topic-started round-trip-empty");
+    expect(readdirSync(folder.path)).toEqual([]);
+  });
 });
 
 describe("bun scripts/test-migrations.ts", () => {
