@@ -92,3 +92,36 @@ describe("a run of 50 migrations that is killed", () => {
     60_000 * FAULT_ROUNDS,
   );
 });
+
+describe("a rollback of 50 migrations that is killed", () => {
+  it(
+    "leaves whole versions, and the next rollback completes it",
+    async () => {
+      const dice = chance();
+      await withSeed(dice, async () => {
+        using folder = tempFolder();
+        const directory = writeMigrations(folder.at("m"), migrationFiles());
+        const migrateAll = (): void => {
+          using db = openConnection(folder.at("x.db"));
+          migratorOver(db, directorySource(directory)).up();
+        };
+        const args = ["rollback", "0", "--db", "x.db", "--dir", "m"];
+        migrateAll();
+        const startedAt = performance.now();
+        expect((await runMigrate(args, folder.path)).exitCode).toBe(0);
+        const wholeRunMs = performance.now() - startedAt;
+        for (let kill = 0; kill < KILLS / 5; kill++) {
+          migrateAll();
+          const child = startMigrate(args, folder.path);
+          await Bun.sleep(dice.next() * wholeRunMs);
+          child.kill("SIGKILL");
+          await child.exited;
+          expectWhole(folder.at("x.db"), directory);
+        }
+        expect((await runMigrate(args, folder.path)).exitCode).toBe(0);
+        expect(expectWhole(folder.at("x.db"), directory)).toBe(0);
+      });
+    },
+    60_000 * FAULT_ROUNDS,
+  );
+});

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "bun:test";
 import * as fc from "fast-check";
-import type { SourcePosition } from "../../src/errors.ts";
+import { MigrationError, type SourcePosition } from "../../src/errors.ts";
 import {
   checkStatement,
   parseSqlFile,
@@ -197,6 +197,51 @@ describe("parseSqlFile()", () => {
     "REPLACE INTO t VALUES (1)",
   ])("accepts %p", (sql) => {
     expect(statementsOf(parse(`${sql};`).up)).toHaveLength(1);
+  });
+
+  it("answers any text with sections or with an error of its own that has a place", () => {
+    const piece = fc.constantFrom(
+      "-- migrate:up",
+      "-- migrate:down",
+      "-- migrate",
+      "\n",
+      "\r",
+      "\r\n",
+      "'",
+      '"',
+      "[",
+      "/*",
+      "*/",
+      "--",
+      "CREATE TRIGGER t BEGIN ",
+      "; END",
+      ";",
+      "SELECT 1",
+      "COMMIT",
+      "PRAGMA user_version = 1",
+      "\0",
+      "\ufeff",
+      "é",
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 14 }), (pieces) => {
+        const text = pieces.join("");
+        let parsed: ReturnType<typeof parse>;
+        try {
+          parsed = parse(text);
+        } catch (error) {
+          expect(error).toBeInstanceOf(MigrationError);
+          const position = error instanceof MigrationError ? error.details["position"] : null;
+          expect(position).toMatchObject({ file: "001_a.sql", line: expect.any(Number) });
+          return;
+        }
+        // What was accepted is accepted again, statement by statement: nothing hides behind its neighbour.
+        for (const body of [parsed.up, parsed.down])
+          for (const { text: statement } of body === null ? [] : statementsOf(body))
+            expect(() => parseSqlHalf("f", statement)).not.toThrow();
+      }),
+      { numRuns: 1000 },
+    );
   });
 
   it("gives back exactly what stood in each section, whatever the line ends", () => {
