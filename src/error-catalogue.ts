@@ -268,6 +268,18 @@ export const ERROR_CATALOGUE = Object.freeze({
     "A file with the new migration's name already exists.",
     "Choose another name.",
   ),
+  BACKUP_TARGET_INVALID: entry(
+    "caller",
+    2,
+    "A backup would overwrite a file, its folder does not exist, or there is no backup to restore.",
+    "Name a new file in a folder that exists.",
+  ),
+  BACKUP_UNVERIFIED: entry(
+    "operator",
+    1,
+    "A copy is not whole: its pages, its rows or its SHA-256 are wrong. Nothing was replaced by it.",
+    "Make a new backup, or restore an older one.",
+  ),
   CLOCK_JUMPED: entry(
     "operator",
     1,

@@ -21,6 +21,12 @@ export type {
 export type { UsageSource } from "./store/usage-sources.ts";
 export type { UsageStore } from "./store/usage-store.ts";
 export type { PruneOptions, PruneReport } from "./retention/prune.ts";
+export {
+  backupDatabase,
+  type BackupReport,
+  restoreDatabase,
+  type RestoreReport,
+} from "./engine/sqlite/backup.ts";
 export { claudeRoots } from "./ingest/claude/roots.ts";
 export {
   type SyncEvent,

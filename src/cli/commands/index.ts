@@ -72,6 +72,14 @@ export const ROOT: CommandGroup = {
       description: "delete old snapshots",
       load: () => (require("./prune.ts") as typeof import("./prune.ts")).prune,
     },
+    backup: {
+      description: "write a verified copy of the database",
+      load: () => (require("./backup.ts") as typeof import("./backup.ts")).backup,
+    },
+    restore: {
+      description: "put a backup in the database's place",
+      load: () => (require("./backup.ts") as typeof import("./backup.ts")).restore,
+    },
     migrate: { description: MIGRATE.meta.description, load: () => MIGRATE },
     version: {
       description: "print the version",

@@ -1,0 +1,89 @@
+import { InputError } from "../../errors.ts";
+import { type Command, type CommandContext, GLOBAL_ARGS } from "../command.ts";
+import { databasePath } from "../paths.ts";
+import { megabytes } from "../progress.ts";
+
+export const backup: Command = {
+  meta: {
+    name: "backup",
+    description: "Write a verified copy of the database while others go on using it",
+  },
+  args: {
+    file: {
+      type: "positional",
+      required: false,
+      description: "the copy, a new file (default: beside the database, with the time in its name)",
+    },
+    ...GLOBAL_ARGS,
+  },
+  examples: [
+    ["usagedb backup", "beside the database"],
+    [
+      "usagedb backup /mnt/disk/usage.db",
+      "to a file of its own, with its SHA-256 in usage.db.sha256",
+    ],
+  ],
+  run: async (context) => {
+    const { args, output, env } = context;
+    const { openConnection } = await import("../../engine/sqlite/open.ts");
+    const { backupDatabase } = await import("../../engine/sqlite/backup.ts");
+    using connection = openConnection(databasePath(args["db"], env), { mode: "existing" });
+    const file = args["file"];
+    const target = typeof file === "string" ? file : defaultTarget(connection.path, context);
+    const report = backupDatabase(connection, target);
+    output.outcome(
+      `Backed up to ${report.path} (${megabytes(report.sizeBytes)}, sha256 ${report.sha256.slice(0, 12)}…).`,
+    );
+    output.json(report);
+    return 0;
+  },
+};
+
+export const restore: Command = {
+  meta: {
+    name: "restore",
+    description: "Put a backup in the database's place: the old content or the new, never a blend",
+  },
+  args: {
+    file: { type: "positional", required: true, description: "the backup" },
+    yes: { type: "boolean", description: "replace the database without asking" },
+    ...GLOBAL_ARGS,
+  },
+  examples: [
+    ["usagedb restore /mnt/disk/usage.db --yes", "everything since that backup is given up"],
+  ],
+  run: async ({ args, output, env }) => {
+    const { restoreDatabase } = await import("../../engine/sqlite/backup.ts");
+    const database = databasePath(args["db"], env);
+    if (args["yes"] !== true && !(await confirm(database))) return 1;
+    const report = await restoreDatabase(String(args["file"]), database);
+    output.outcome(`Restored ${report.restoredTo} from ${report.path}.`);
+    output.json(report);
+    return 0;
+  },
+};
+
+function defaultTarget(database: string, { now }: CommandContext): string {
+  return `${database}.${new Date(now()).toISOString().replace(/[-:]|\.\d+/g, "")}.backup`;
+}
+
+/** Everything since the backup is given up, so a person is asked, and a script has to say so. */
+async function confirm(database: string): Promise<boolean> {
+  if (process.stdin.isTTY !== true) {
+    throw new InputError(
+      "CLI_USAGE",
+      "Cannot restore without asking: there is no terminal, expected --yes",
+      {
+        hint: "Pass --yes to replace the database.",
+      },
+    );
+  }
+  const { createConsola } = await import("consola");
+  const terminal = createConsola({ stdout: process.stderr, stderr: process.stderr });
+  return (
+    (await terminal.prompt(`Replace the content of ${database}?`, {
+      type: "confirm",
+      initial: false,
+    })) === true
+  );
+}
