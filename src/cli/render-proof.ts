@@ -4,7 +4,7 @@ import type {
   ProofReport,
   ProofStatus,
   ProofTopic,
-} from "../engine/sqlite/prove-report.ts";
+} from "../engine/sqlite/prove/report.ts";
 import { printable } from "./output.ts";
 
 const TITLES: Readonly<Record<ProofTopic, string>> = {

@@ -17,13 +17,18 @@ export function ownMigrations(): MigrationSource {
  * @throws {OperationError} DATABASE_FOREIGN.
  */
 export function refuseForeign(connection: Connection): void {
-  const applicationId = Number(connection.readOnce("PRAGMA application_id")[0]?.[0] ?? 0);
+  const action = `open ${connection.path}`;
+  const [[id] = []] = connection.prepare("PRAGMA application_id", action).values();
+  const applicationId = Number(id ?? 0);
   if (applicationId === APPLICATION_ID) return;
   if (applicationId !== 0)
     refuse(connection, `its application_id is 0x${applicationId.toString(16)}`, applicationId);
-  const tables = connection.readOnce(
-    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
-  );
+  const tables = connection
+    .prepare(
+      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+      action,
+    )
+    .values();
   const isOurs = tables.length === 0 || tables.some(([name]) => name === "schema_migrations");
   if (!isOurs)
     refuse(connection, `it holds ${tables.length} table(s) and no ledger`, applicationId);

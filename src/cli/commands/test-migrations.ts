@@ -1,5 +1,5 @@
 import { tmpdir } from "node:os";
-import { proveMigrations } from "../../engine/sqlite/prove.ts";
+import { proveMigrations } from "../../engine/sqlite/prove/prove.ts";
 import { InputError } from "../../errors.ts";
 import { type ArgValues, type Command, GLOBAL_ARGS } from "../command.ts";
 import { DIR_ARG, migrationSource } from "../migration-source.ts";

@@ -1,13 +1,13 @@
 /** Rows that migrations insert must come back when everything is undone and done again. */
-import { UsageDbError } from "../../errors.ts";
-import type { Migration } from "../../migration/migration.ts";
-import { NO_VERSION, type Version } from "../../migration/version.ts";
-import type { Binding, Connection } from "./connection.ts";
-import { labelOf, originOf, startOf } from "./prove-position.ts";
-import { failed, notTested, passed, type ProofCheck } from "./prove-report.ts";
-import type { Sandbox, SandboxDatabase } from "./prove-sandbox.ts";
-import { readTables, type TableShape } from "./prove-tables.ts";
-import { quoteIdentifier } from "./quote.ts";
+import { UsageDbError } from "../../../errors.ts";
+import type { Migration } from "../../../migration/migration.ts";
+import { NO_VERSION, type Version } from "../../../migration/version.ts";
+import type { Binding, Connection } from "../connection.ts";
+import { labelOf, originOf, startOf } from "./position.ts";
+import { failed, notTested, passed, type ProofCheck } from "./report.ts";
+import type { Sandbox, SandboxDatabase } from "./sandbox.ts";
+import { readTables, type TableShape } from "./tables.ts";
+import { quoteIdentifier } from "../quote.ts";
 
 interface Content {
   readonly shape: TableShape;

@@ -1,6 +1,6 @@
 /** Breaks each constraint of each table on purpose: what is declared must be refused. */
-import type { Migration } from "../../migration/migration.ts";
-import type { Binding, Connection } from "./connection.ts";
+import type { Migration } from "../../../migration/migration.ts";
+import type { Binding, Connection } from "../connection.ts";
 import {
   type FilledTable,
   insertNow,
@@ -11,11 +11,11 @@ import {
   type Row,
   type TableFiller,
   undone,
-} from "./prove-fill.ts";
-import { originOf } from "./prove-position.ts";
-import { failed, notTested, passed, type ProofCheck, type ProofTopic } from "./prove-report.ts";
-import type { TableForeignKey, TableKey, TableShape } from "./prove-tables.ts";
-import { quoteIdentifier } from "./quote.ts";
+} from "./fill.ts";
+import { originOf } from "./position.ts";
+import { failed, notTested, passed, type ProofCheck, type ProofTopic } from "./report.ts";
+import type { TableForeignKey, TableKey, TableShape } from "./tables.ts";
+import { quoteIdentifier } from "../quote.ts";
 
 /** What became of one violation. */
 type Verdict =

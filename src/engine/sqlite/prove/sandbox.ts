@@ -1,11 +1,11 @@
 /** Temporary databases with a migrator over them: what every proof works in. */
-import type { Migration } from "../../migration/migration.ts";
-import { NO_VERSION, type Version } from "../../migration/version.ts";
-import { createMigrator, type Migrator } from "../migrator.ts";
-import type { MigrationSource } from "../source.ts";
-import type { Connection } from "./connection.ts";
-import { createSqliteDriver } from "./driver.ts";
-import { openConnection } from "./open.ts";
+import type { Migration } from "../../../migration/migration.ts";
+import { NO_VERSION, type Version } from "../../../migration/version.ts";
+import { createMigrator, type Migrator } from "../../migrator.ts";
+import type { MigrationSource } from "../../source.ts";
+import type { Connection } from "../connection.ts";
+import { createSqliteDriver } from "../driver.ts";
+import { openConnection } from "../open.ts";
 
 export interface SandboxOptions {
   /** An existing folder for the files. */

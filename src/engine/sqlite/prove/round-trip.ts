@@ -1,15 +1,15 @@
 /** Each version up, down and up again, on tables as the migrations leave them or filled with rows. */
-import { UsageDbError } from "../../errors.ts";
-import type { Migration } from "../../migration/migration.ts";
-import type { Direction } from "../../migration/plan.ts";
-import { NO_VERSION, type Version } from "../../migration/version.ts";
-import type { Connection } from "./connection.ts";
-import { LEDGER_TABLE } from "./ledger.ts";
-import { countRows, type TableFiller } from "./prove-fill.ts";
-import { deletesFrom, labelOf, objectOf, originOf, startOf } from "./prove-position.ts";
-import { failed, failedBy, notTested, passed, type ProofCheck } from "./prove-report.ts";
-import type { Sandbox, SandboxDatabase } from "./prove-sandbox.ts";
-import { describeSchema, diffSchemas } from "./schema.ts";
+import { UsageDbError } from "../../../errors.ts";
+import type { Migration } from "../../../migration/migration.ts";
+import type { Direction } from "../../../migration/plan.ts";
+import { NO_VERSION, type Version } from "../../../migration/version.ts";
+import type { Connection } from "../connection.ts";
+import { LEDGER_TABLE } from "../ledger.ts";
+import { countRows, type TableFiller } from "./fill.ts";
+import { deletesFrom, labelOf, objectOf, originOf, startOf } from "./position.ts";
+import { failed, failedBy, notTested, passed, type ProofCheck } from "./report.ts";
+import type { Sandbox, SandboxDatabase } from "./sandbox.ts";
+import { describeSchema, diffSchemas } from "../schema.ts";
 
 export interface RoundTripOptions {
   readonly sandbox: Sandbox;

@@ -1,9 +1,9 @@
 /** Where in the migrations an object was made. */
-import type { SourcePosition } from "../../errors.ts";
-import type { Migration, MigrationBody } from "../../migration/migration.ts";
-import { positionIn, statementsOf } from "../../migration/sections.ts";
-import { scanTokens } from "../../migration/sql-scanner.ts";
-import { formatVersion, type Version } from "../../migration/version.ts";
+import type { SourcePosition } from "../../../errors.ts";
+import type { Migration, MigrationBody } from "../../../migration/migration.ts";
+import { positionIn, statementsOf } from "../../../migration/sections.ts";
+import { scanTokens } from "../../../migration/sql-scanner.ts";
+import { formatVersion, type Version } from "../../../migration/version.ts";
 
 export interface Origin {
   readonly version: Version | null;

@@ -1,8 +1,8 @@
 /** Candidate values for a column: from its type, and from the literals of the CHECK clauses that mention it. */
-import { scanTokens, type Token } from "../../migration/sql-scanner.ts";
-import type { Binding } from "./connection.ts";
-import type { Random } from "./prove-random.ts";
-import type { TableCheck, TableColumn } from "./prove-tables.ts";
+import { scanTokens, type Token } from "../../../migration/sql-scanner.ts";
+import type { Binding } from "../connection.ts";
+import type { Random } from "./random.ts";
+import type { TableCheck, TableColumn } from "./tables.ts";
 
 type Affinity = "integer" | "real" | "text" | "blob" | "any";
 

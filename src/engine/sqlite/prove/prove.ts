@@ -6,15 +6,15 @@
  * reported as failed or as not tested, never as passed.
  */
 import { mkdtempSync, rmSync } from "node:fs";
-import { OperationError, UsageDbError } from "../../errors.ts";
-import type { Migration } from "../../migration/migration.ts";
-import type { Version } from "../../migration/version.ts";
-import type { MigrationSource } from "../source.ts";
-import { proveConstraints, proveForeignKeys } from "./prove-constraints.ts";
-import { proveDefaults } from "./prove-defaults.ts";
-import { TableFiller } from "./prove-fill.ts";
-import { labelOf, originOf, startOf } from "./prove-position.ts";
-import { Random } from "./prove-random.ts";
+import { OperationError, UsageDbError } from "../../../errors.ts";
+import type { Migration } from "../../../migration/migration.ts";
+import type { Version } from "../../../migration/version.ts";
+import type { MigrationSource } from "../../source.ts";
+import { proveConstraints, proveForeignKeys } from "./constraints.ts";
+import { proveDefaults } from "./defaults.ts";
+import { TableFiller } from "./fill.ts";
+import { labelOf, originOf, startOf } from "./position.ts";
+import { Random } from "./random.ts";
 import {
   failed,
   failedBy,
@@ -24,13 +24,13 @@ import {
   type ProofEvent,
   type ProofReport,
   type ProofTopic,
-} from "./prove-report.ts";
-import { proveRollback } from "./prove-rollback.ts";
-import { proveRoundTrips } from "./prove-round-trip.ts";
-import { Sandbox, type SandboxDatabase } from "./prove-sandbox.ts";
-import { proveConcurrentStarts, proveKills } from "./prove-starts.ts";
-import { describeSchema, type SchemaObject } from "./schema.ts";
-import { validateConnection } from "./validate.ts";
+} from "./report.ts";
+import { proveRollback } from "./rollback.ts";
+import { proveRoundTrips } from "./round-trip.ts";
+import { Sandbox, type SandboxDatabase } from "./sandbox.ts";
+import { proveConcurrentStarts, proveKills } from "./starts.ts";
+import { describeSchema, type SchemaObject } from "../schema.ts";
+import { validateConnection } from "../validate.ts";
 
 export interface ProveOptions {
   readonly source: MigrationSource;

@@ -1,10 +1,10 @@
 /** Fills tables with valid rows by seeded trial: insert, see which constraint refuses, change what it is about. */
-import type { Binding, Connection } from "./connection.ts";
-import type { Random } from "./prove-random.ts";
-import { readTables, type TableForeignKey, type TableShape } from "./prove-tables.ts";
-import { ValuePool } from "./prove-values.ts";
-import { quoteIdentifier } from "./quote.ts";
-import { isSqliteError } from "./sqlite-errors.ts";
+import type { Binding, Connection } from "../connection.ts";
+import type { Random } from "./random.ts";
+import { readTables, type TableForeignKey, type TableShape } from "./tables.ts";
+import { ValuePool } from "./values.ts";
+import { quoteIdentifier } from "../quote.ts";
+import { isSqliteError } from "../sqlite-errors.ts";
 
 /** Extended result codes of SQLITE_CONSTRAINT. */
 export const REFUSED = {

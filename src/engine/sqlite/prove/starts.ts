@@ -1,14 +1,14 @@
 /** Real processes that migrate one file: eight at once, and one at a time that is killed on the way. */
 import { statSync } from "node:fs";
-import { UsageDbError } from "../../errors.ts";
-import type { Migration } from "../../migration/migration.ts";
-import type { Version } from "../../migration/version.ts";
-import type { MigrationReport } from "../migrator.ts";
-import type { Random } from "./prove-random.ts";
-import { failed, failedBy, passed, type ProofCheck, type ProofTopic } from "./prove-report.ts";
-import type { Sandbox } from "./prove-sandbox.ts";
-import { describeSchema, diffSchemas, type SchemaObject } from "./schema.ts";
-import { validateConnection } from "./validate.ts";
+import { UsageDbError } from "../../../errors.ts";
+import type { Migration } from "../../../migration/migration.ts";
+import type { Version } from "../../../migration/version.ts";
+import type { MigrationReport } from "../../migrator.ts";
+import type { Random } from "./random.ts";
+import { failed, failedBy, passed, type ProofCheck, type ProofTopic } from "./report.ts";
+import type { Sandbox } from "./sandbox.ts";
+import { describeSchema, diffSchemas, type SchemaObject } from "../schema.ts";
+import { validateConnection } from "../validate.ts";
 
 export interface StartOptions {
   readonly sandbox: Sandbox;

@@ -1,6 +1,6 @@
 /** What a proof of migrations says, as plain data. */
-import type { SourcePosition, UsageDbError } from "../../errors.ts";
-import type { Version } from "../../migration/version.ts";
+import type { SourcePosition, UsageDbError } from "../../../errors.ts";
+import type { Version } from "../../../migration/version.ts";
 
 /**
  * files: they can be read · fresh: all of them run on an empty database · idempotence: a second up does nothing ·

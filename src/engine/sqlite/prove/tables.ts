@@ -1,8 +1,8 @@
 /** The tables of a database as a proof needs them: columns, keys, checks. */
-import { nextToken, scanTokens, type Token } from "../../migration/sql-scanner.ts";
-import type { Connection } from "./connection.ts";
-import { LEDGER_TABLE } from "./ledger.ts";
-import { unquote } from "./prove-position.ts";
+import { nextToken, scanTokens, type Token } from "../../../migration/sql-scanner.ts";
+import type { Connection } from "../connection.ts";
+import { LEDGER_TABLE } from "../ledger.ts";
+import { unquote } from "./position.ts";
 
 export interface TableColumn {
   readonly name: string;

@@ -1,10 +1,10 @@
 /** Undoing everything must leave nothing but the ledger. */
-import type { Migration } from "../../migration/migration.ts";
-import { NO_VERSION } from "../../migration/version.ts";
-import { labelOf, objectOf, originOf, startOf } from "./prove-position.ts";
-import { failed, notTested, passed, type ProofCheck } from "./prove-report.ts";
-import type { Sandbox } from "./prove-sandbox.ts";
-import { describeSchema, diffSchemas } from "./schema.ts";
+import type { Migration } from "../../../migration/migration.ts";
+import { NO_VERSION } from "../../../migration/version.ts";
+import { labelOf, objectOf, originOf, startOf } from "./position.ts";
+import { failed, notTested, passed, type ProofCheck } from "./report.ts";
+import type { Sandbox } from "./sandbox.ts";
+import { describeSchema, diffSchemas } from "../schema.ts";
 
 /** Rolls back as far as there are downs: to 0, or to the newest version that has none. */
 export function proveRollback(sandbox: Sandbox, migrations: readonly Migration[]): ProofCheck[] {
