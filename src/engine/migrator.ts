@@ -271,7 +271,7 @@ class MigratorTasks {
       this.#onEvent({ type: "applied", step, executionTimeMs: result.executionTimeMs });
       expectedVersions =
         step.direction === "up"
-          ? [...expectedVersions, step.version].sort((a, b) => a - b)
+          ? withVersion(expectedVersions, step.version)
           : expectedVersions.filter((other) => other !== step.version);
     }
     return true;
@@ -292,6 +292,12 @@ class MigratorTasks {
       throw failure;
     }
   }
+}
+
+/** Ascending; a version above all others, which is the usual one, needs no sorting. */
+function withVersion(versions: readonly Version[], version: Version): readonly Version[] {
+  const all = [...versions, version];
+  return version > (versions.at(-1) ?? NO_VERSION) ? all : all.sort((a, b) => a - b);
 }
 
 /** Adds what a failed run leaves behind: what was applied, what failed, what was not run. */

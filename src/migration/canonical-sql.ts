@@ -7,6 +7,8 @@
  */
 import { nextToken } from "./sql-scanner.ts";
 
+const SPACE = 32;
+
 /** Prefix of checksums over this form; a later form gets a new one and old checksums stay readable. */
 export const CANONICAL_FORM = "sql1";
 
@@ -17,13 +19,18 @@ export const CANONICAL_FORM = "sql1";
 export function canonicalSql(sql: string): string {
   const text = sql.includes("\r") ? sql.replaceAll("\r\n", "\n") : sql;
   let canonical = "";
+  // Tokens that stand one space apart already are taken over together.
+  let start = 0;
+  let end = -1;
   for (let token = nextToken(text, 0); token !== undefined; token = nextToken(text, token.end)) {
     if (token.kind === "comment") continue;
-    canonical +=
-      canonical === ""
-        ? text.slice(token.start, token.end)
-        : ` ${text.slice(token.start, token.end)}`;
+    if (token.start !== end + 1 || text.charCodeAt(end) !== SPACE) {
+      if (end > 0) canonical += `${text.slice(start, end)} `;
+      start = token.start;
+    }
+    end = token.end;
   }
+  if (end > 0) canonical += text.slice(start, end);
   return canonical;
 }
 

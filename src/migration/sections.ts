@@ -80,12 +80,19 @@ export function parseSqlHalf(
   return { body, description: DESCRIPTION.exec(text)?.[1] ?? "" };
 }
 
+/** A body never changes, and is asked for its statements when it is checked and again when it runs. */
+const KNOWN_STATEMENTS = new WeakMap<SqlBody, readonly Statement[]>();
+
 /**
  * Splits a body into statements, with scanner problems turned into positions.
  * @throws {MigrationError} MIGRATION_SQL_UNTERMINATED or MIGRATION_SQL_NUL.
  */
-export function statementsOf(body: SqlBody): Statement[] {
-  return scanning(body, () => splitStatements(body.sql));
+export function statementsOf(body: SqlBody): readonly Statement[] {
+  const known = KNOWN_STATEMENTS.get(body);
+  if (known !== undefined) return known;
+  const statements = scanning(body, () => splitStatements(body.sql));
+  KNOWN_STATEMENTS.set(body, statements);
+  return statements;
 }
 
 /** The position of a UTF-16 offset inside `body.sql`, counted in its file. */
@@ -151,8 +158,10 @@ interface Marker {
 }
 
 function findMarkers(body: SqlBody): Marker[] {
+  const text = body.sql;
+  // A marker is a comment; what else may be wrong with the text is found when it is split.
+  if (!text.includes("--") && !text.includes("/*")) return [];
   return scanning(body, () => {
-    const text = body.sql;
     const markers: Marker[] = [];
     for (let token = nextToken(text, 0); token !== undefined; token = nextToken(text, token.end)) {
       if (token.kind !== "comment") continue;

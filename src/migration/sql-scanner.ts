@@ -39,6 +39,10 @@ const SLASH = 47;
 const STAR = 42;
 const DOT = 46;
 const SEMICOLON = 59;
+const BANG = 33;
+const LESS_THAN = 60;
+const GREATER_THAN = 62;
+const PIPE = 124;
 
 const isDigit = (code: number): boolean => code >= 48 && code <= 57;
 const isWordStart = (code: number): boolean =>
@@ -91,11 +95,15 @@ export function nextToken(sql: string, from: number): Token | undefined {
     return { kind: "word", start: at, end };
   }
   if (isDigit(code) || (code === DOT && isDigit(sql.charCodeAt(at + 1)))) return number(sql, at);
-  for (const operator of OPERATORS) {
-    if (sql.startsWith(operator, at))
-      return { kind: "operator", start: at, end: at + operator.length };
-  }
-  return { kind: "operator", start: at, end: at + 1 };
+  return { kind: "operator", start: at, end: at + operatorLength(sql, at, code) };
+}
+
+/** Brackets, commas and semicolons are nearly all operators there are; only `|`, `-`, `!`, `<`, `=` and `>` begin a longer one. */
+function operatorLength(sql: string, at: number, code: number): number {
+  const isLonger =
+    code === PIPE || code === DASH || code === BANG || (code >= LESS_THAN && code <= GREATER_THAN);
+  if (!isLonger) return 1;
+  return OPERATORS.find((operator) => sql.startsWith(operator, at))?.length ?? 1;
 }
 
 function isSpace(code: number): boolean {

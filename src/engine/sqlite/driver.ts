@@ -31,6 +31,11 @@ import { isSqliteError, operationalCode, toUsageDbError } from "./sqlite-errors.
 
 /** No value of PRAGMA data_version. */
 const NEVER_SEEN = -1;
+/**
+ * Pages of WAL between checkpoints while a run goes on. At SQLite's own 1,000, two hundred small migrations wait
+ * for the disk once or twice in their midst; what is left over is checkpointed when the connection closes.
+ */
+const RUN_AUTOCHECKPOINT_PAGES = 4000;
 /** Violations beyond this many are counted, not listed. */
 const MAX_LISTED_VIOLATIONS = 20;
 
@@ -52,7 +57,8 @@ class SqliteDriver implements MigrationDriver {
   readonly #applicationId: number | undefined;
   readonly #fingerprint = new SchemaFingerprint();
   #baseline: ViolationBaseline = new Map();
-  #foreignKeysBefore: number | null = null;
+  /** The settings that a run changes, as they were; null between runs. */
+  #settingsBefore: { readonly foreignKeys: number; readonly autocheckpoint: number } | null = null;
   /** PRAGMA data_version when the database was last looked at: unchanged means nobody else committed since. */
   #seenDataVersion = NEVER_SEEN;
   #hasLedger = false;
@@ -81,21 +87,26 @@ class SqliteDriver implements MigrationDriver {
     this.#reading(() => {
       this.#connection.forgetStatements();
       this.#seenDataVersion = NEVER_SEEN;
-      this.#foreignKeysBefore = Number(
-        this.#connection.readOnce("PRAGMA foreign_keys")[0]?.[0] ?? 0,
-      );
+      this.#settingsBefore = {
+        foreignKeys: this.#numberOf("foreign_keys"),
+        autocheckpoint: this.#numberOf("wal_autocheckpoint"),
+      };
       this.#setForeignKeys(0);
+      // 0 is somebody's decision to checkpoint on their own.
+      if (this.#settingsBefore.autocheckpoint > 0)
+        this.#connection.runOnce(`PRAGMA wal_autocheckpoint = ${RUN_AUTOCHECKPOINT_PAGES}`);
     });
   }
 
   finishRun(): void {
-    const before = this.#foreignKeysBefore;
+    const before = this.#settingsBefore;
     if (before === null) return;
     this.#reading(() => {
       this.#connection.forgetStatements();
-      this.#setForeignKeys(before);
+      this.#connection.runOnce(`PRAGMA wal_autocheckpoint = ${before.autocheckpoint}`);
+      this.#setForeignKeys(before.foreignKeys);
     });
-    this.#foreignKeysBefore = null;
+    this.#settingsBefore = null;
   }
 
   applyStep(step: Step, context: StepContext): StepOutcome {
@@ -116,9 +127,11 @@ class SqliteDriver implements MigrationDriver {
   writeStamp(stamp: string, expectedVersions: readonly Version[]): void {
     const head = headOf(expectedVersions.map((version) => ({ version })));
     if (this.#connection.inTransaction) return;
-    const busyTimeoutMs = Number(this.#connection.readOnce("PRAGMA busy_timeout")[0]?.[0] ?? 0);
-    // Only a cache: whoever holds the lock now matters more.
+    const busyTimeoutMs = this.#numberOf("busy_timeout");
+    const autocheckpoint = this.#numberOf("wal_autocheckpoint");
+    // Only a cache: whoever holds the lock now matters more, and it is not worth a wait for the disk.
     this.#connection.runOnce("PRAGMA busy_timeout = 0");
+    this.#connection.runOnce("PRAGMA wal_autocheckpoint = 0");
     try {
       this.#connection.transaction(() => {
         const versions = readAppliedVersions(this.#connection);
@@ -135,6 +148,7 @@ class SqliteDriver implements MigrationDriver {
       if (!(error instanceof OperationError)) throw error;
     } finally {
       this.#connection.runOnce(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+      this.#connection.runOnce(`PRAGMA wal_autocheckpoint = ${autocheckpoint}`);
     }
   }
 
@@ -148,9 +162,13 @@ class SqliteDriver implements MigrationDriver {
     }
   }
 
+  #numberOf(pragma: string): number {
+    return Number(this.#connection.readOnce(`PRAGMA ${pragma}`)[0]?.[0] ?? 0);
+  }
+
   #setForeignKeys(value: number): void {
     this.#connection.runOnce(`PRAGMA foreign_keys = ${value}`);
-    const observed = this.#connection.readOnce("PRAGMA foreign_keys")[0]?.[0];
+    const observed = this.#numberOf("foreign_keys");
     if (observed === value) return;
     throw new UsageDbError(
       "PRAGMA_REFUSED",

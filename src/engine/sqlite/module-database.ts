@@ -22,7 +22,7 @@ export function moduleDatabase(connection: Connection, file: string): ModuleData
   let isRevoked = false;
   let last: ReturnType<ModuleDatabase["lastStatement"]> = null;
 
-  const admit = (sql: string): Statement[] => {
+  const admit = (sql: string): readonly Statement[] => {
     const body: SqlBody = { kind: "sql", sql, file: `${file} (SQL)`, firstLine: 1 };
     const statements = statementsOf(body);
     for (const statement of statements) checkStatement(body, statement);

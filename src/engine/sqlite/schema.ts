@@ -7,12 +7,8 @@ import type { Connection } from "./connection.ts";
 /** Form 1 of the ledger's `schema_hash`: XOR of SHA-256 over `type NUL name NUL canonical SQL` of every object. */
 const SCHEMA_HASH_FORM = "schema1";
 
-const OBJECTS_SQL = `SELECT rowid, type, name, sql
-  FROM sqlite_schema
-  WHERE rowid > ?
-    AND sql IS NOT NULL
-    AND tbl_name <> '${LEDGER_TABLE}'
-    AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'`;
+/** Compiled anew after every change of the schema, so what can be sorted out here is not left to SQLite. */
+const OBJECTS_SQL = "SELECT rowid, type, name, tbl_name, sql FROM sqlite_schema WHERE rowid > ?";
 
 /**
  * The schema's hash, kept up to date step by step: a step that only creates adds its new objects, any other
@@ -27,15 +23,14 @@ export class SchemaFingerprint {
   /** @param isAdditive promises that nothing was altered or dropped since the last refresh. */
   refresh(connection: Connection, isAdditive: boolean): void {
     if (!isAdditive) this.reset();
-    for (const [rowid, type, name, sql] of connection
+    for (const [rowid, type, name, table, text] of connection
       .prepare(OBJECTS_SQL, "read the schema")
       .values(this.#lastRowid)) {
       this.#lastRowid = Math.max(this.#lastRowid, rowid as number);
-      const text = sql as string;
+      if (typeof text !== "string" || table === LEDGER_TABLE || isSqlites(name as string)) continue;
       if (type === "table" && /\bREFERENCES\b/i.test(text)) this.hasForeignKeys = true;
-      const hash = new Bun.CryptoHasher("sha256")
-        .update(`${type as string}\0${name as string}\0${canonicalSql(text)}`)
-        .digest();
+      const object = `${type as string}\0${name as string}\0${canonicalSql(text)}`;
+      const hash = Bun.CryptoHasher.hash("sha256", object);
       for (let i = 0; i < 32; i++)
         this.#digest[i] = (this.#digest[i] as number) ^ (hash[i] as number);
     }
@@ -50,6 +45,11 @@ export class SchemaFingerprint {
   get hash(): string {
     return `${SCHEMA_HASH_FORM}:${Buffer.from(this.#digest).toString("hex")}`;
   }
+}
+
+/** SQLite's own names, whatever their case. */
+function isSqlites(name: string): boolean {
+  return name.length >= 7 && name.slice(0, 7).toLowerCase() === "sqlite_";
 }
 
 /** One table, view, index or trigger, in a form that does not depend on column order or on how it came about. */
