@@ -29,18 +29,26 @@ interface SessionModelStats extends TokenStats {
   readonly message_count: number;
 }
 
-/** Stores a snapshot of each session whose figures differ from its last one; returns how many. */
-export function storeSessionSnapshots(store: UsageStore, sessionIds: Iterable<string>): number {
-  const fresh: { session_id: string; snapshot_data: string }[] = [];
+/**
+ * Stores a snapshot of each session whose figures differ from its last one, and enters it into `written`; a
+ * session that stands there already has its snapshot brought up to date, so that one sync leaves one.
+ */
+export function storeSessionSnapshots(
+  store: UsageStore,
+  sessionIds: Iterable<string>,
+  written: Map<string, number>,
+): void {
   for (const session_id of sessionIds) {
     const stats = sessionStats(store, session_id);
     if (stats === null) continue;
     const snapshot_data = JSON.stringify(stats);
-    if (store.snapshots.latest(session_id)?.snapshot_data !== snapshot_data)
-      fresh.push({ session_id, snapshot_data });
+    const writtenId = written.get(session_id);
+    if (writtenId !== undefined) {
+      store.snapshots.replaceData(writtenId, snapshot_data);
+    } else if (store.snapshots.latest(session_id)?.snapshot_data !== snapshot_data) {
+      written.set(session_id, store.snapshots.insert({ session_id, snapshot_data }).id);
+    }
   }
-  if (fresh.length > 0) store.snapshots.insertMany(fresh);
-  return fresh.length;
 }
 
 /** The figures of a session; null when it has no messages. */

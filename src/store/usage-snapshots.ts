@@ -125,6 +125,17 @@ export class UsageSnapshotStore {
     return stored;
   }
 
+  /** Replaces what a snapshot says, and when: for a writer that goes on with what it has just begun. */
+  replaceData(id: number, data: unknown): void {
+    const text = checkJson("snapshot_data", data);
+    this.#connection
+      .prepare(
+        "UPDATE usage_snapshots SET snapshot_data = ?, timestamp = ? WHERE id = ?",
+        "store a snapshot",
+      )
+      .run(text, this.#now(), id);
+  }
+
   /** Snapshots that match, newest first. */
   list(filter: SnapshotFilter = {}): UsageSnapshot[] {
     checkKeys("snapshots.list", filter, ["sessionId", "type", "sinceMs", "untilMs", "limit"]);

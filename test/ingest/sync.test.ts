@@ -408,6 +408,16 @@ describe("syncTranscripts() under kills and beside others", () => {
     using calm = openUsageDb(folder.at("calm.db"), { mode: "read" });
     using wild = openUsageDb(folder.at("wild.db"), { mode: "read" });
     expect(wild.migrations.validate().findings).toEqual([]);
+    // A snapshot commits with what it tells of, so no kill leaves a session without its newest one.
+    const sums = wild.connection.readOnce(
+      `SELECT session_id, sum(input_tokens + output_tokens + cache_write_5m_tokens + cache_write_1h_tokens + cache_read_tokens)
+       FROM usage_messages GROUP BY session_id`,
+    );
+    expect(sums.length).toBeGreaterThan(0);
+    for (const [sessionId, sum] of sums) {
+      const data = wild.snapshots.latest(String(sessionId))?.snapshot_data ?? "{}";
+      expect(JSON.parse(data)).toMatchObject({ totals: { total_tokens: sum } });
+    }
     const figures = (db: UsageDb): unknown =>
       db.connection.readOnce(
         "SELECT message_id, timestamp, model, output_tokens FROM usage_messages ORDER BY message_id",

@@ -1,0 +1,158 @@
+/** What was found since the last commit, and the one transaction that stores all of it. */
+import type { NewUsageMessage, RecordOutcome } from "../store/usage-messages.ts";
+import type { SourceProgress } from "../store/usage-sources.ts";
+import type { UsageStore } from "../store/usage-store.ts";
+import type { EventRecord, MessageRecord } from "./ingester.ts";
+import { storeSessionSnapshots } from "./session-snapshots.ts";
+import type { Found } from "./transcript-reader.ts";
+
+export class UsageBatch {
+  readonly #store: UsageStore;
+  readonly #agent: string;
+  #found: (Found & { readonly path: string })[] = [];
+  #progress: { readonly path: string; readonly progress: SourceProgress }[] = [];
+  /** The snapshot that this sync wrote for a session; a later batch brings it up to date. */
+  readonly #snapshots = new Map<string, number>();
+  readonly #sessions = new Set<string>();
+  #messages: RecordOutcome = { inserted: 0, updated: 0, unchanged: 0, replays: 0 };
+  #events = 0;
+
+  constructor(store: UsageStore, agent: string) {
+    this.#store = store;
+    this.#agent = agent;
+  }
+
+  get size(): number {
+    return this.#found.length;
+  }
+
+  /** Sums over everything committed so far. */
+  get totals(): {
+    readonly messages: RecordOutcome;
+    readonly events: number;
+    readonly sessionsChanged: number;
+    readonly snapshots: number;
+  } {
+    return {
+      messages: this.#messages,
+      events: this.#events,
+      sessionsChanged: this.#sessions.size,
+      snapshots: this.#snapshots.size,
+    };
+  }
+
+  add(found: Found, path: string): void {
+    this.#found.push({ ...found, path });
+  }
+
+  /** Notes how far a file has been read; stored with what was found in it. */
+  setProgress(path: string, progress: SourceProgress): void {
+    this.#progress.push({ path, progress });
+  }
+
+  /**
+   * Commits sessions, messages, hours, events, snapshots and file offsets together: after a kill, what is stored
+   * and what is remembered as read are the same.
+   */
+  flush(): void {
+    const [found, progress] = [this.#found, this.#progress];
+    if (found.length === 0 && progress.length === 0) return;
+    this.#found = [];
+    this.#progress = [];
+    const sessions = new Set(found.map(({ record }) => record.sessionId));
+    this.#store.connection.transaction(() => {
+      const idOf = this.#sourceIds();
+      this.#upsertSessions(found);
+      const messages: NewUsageMessage[] = [];
+      for (const { record, offset, path } of found) {
+        if (record.kind === "message")
+          messages.push(rowOf(record, this.#agent, idOf(path), offset));
+        else this.#storeEvent(record);
+      }
+      this.#messages = addOutcomes(this.#messages, this.#store.messages.record(messages));
+      storeSessionSnapshots(this.#store, sessions, this.#snapshots);
+      for (const { path, progress: reached } of progress)
+        this.#store.sources.setProgress(idOf(path), reached);
+    }, "store usage");
+    for (const session of sessions) this.#sessions.add(session);
+  }
+
+  #sourceIds(): (path: string) => number {
+    const ids = new Map<string, number>();
+    return (path) => {
+      const id = ids.get(path) ?? this.#store.sources.ensure(this.#agent, path);
+      ids.set(path, id);
+      return id;
+    };
+  }
+
+  #upsertSessions(found: readonly Found[]): void {
+    const spans = new Map<string, { project: string; first: number; last: number }>();
+    for (const { record } of found) {
+      const { sessionId, project, timestamp } = record;
+      const span = spans.get(sessionId);
+      if (span === undefined) {
+        spans.set(sessionId, { project, first: timestamp, last: timestamp });
+      } else {
+        span.first = Math.min(span.first, timestamp);
+        span.last = Math.max(span.last, timestamp);
+      }
+    }
+    for (const [session_id, { project, first, last }] of spans) {
+      this.#store.sessions.upsert({
+        session_id,
+        agent: this.#agent,
+        project,
+        started_at: first,
+        last_seen_at: last,
+      });
+    }
+  }
+
+  #storeEvent(event: EventRecord): void {
+    const isNew = this.#store.events.insert({
+      source_app: this.#agent,
+      session_id: event.sessionId,
+      hook_event_type: event.eventType,
+      payload: event.payload,
+      timestamp: event.timestamp,
+      dedupe_key: event.dedupeKey,
+    });
+    if (isNew) this.#events++;
+  }
+}
+
+function rowOf(
+  record: MessageRecord,
+  agent: string,
+  sourceId: number,
+  offset: number,
+): NewUsageMessage {
+  return {
+    agent,
+    message_id: record.messageId,
+    request_id: record.requestId,
+    session_id: record.sessionId,
+    project: record.project,
+    model: record.model,
+    timestamp: record.timestamp,
+    is_sidechain: record.isSidechain ? 1 : 0,
+    input_tokens: record.inputTokens,
+    output_tokens: record.outputTokens,
+    cache_write_5m_tokens: record.cacheWrite5mTokens,
+    cache_write_1h_tokens: record.cacheWrite1hTokens,
+    cache_read_tokens: record.cacheReadTokens,
+    reported_cost_usd: record.reportedCostUsd,
+    source_id: sourceId,
+    source_offset: offset,
+  };
+}
+
+function addOutcomes(left: RecordOutcome, right: RecordOutcome): RecordOutcome {
+  return {
+    inserted: left.inserted + right.inserted,
+    updated: left.updated + right.updated,
+    unchanged: left.unchanged + right.unchanged,
+    replays: left.replays + right.replays,
+  };
+}
