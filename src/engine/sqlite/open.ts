@@ -163,29 +163,30 @@ interface Settings {
 /**
  * The order is measured, not taste: with WAL before the time-out 177 of 480 concurrent opens failed, with
  * this order none; `auto_vacuum` after WAL is ignored. A misspelt or refused pragma succeeds in silence, so
- * each is read back.
+ * each is read back; the time-out and the size limit answer with what is in force when they are set.
  */
 function configure(connection: Connection, settings: Settings): void {
-  connection.runOnce(`PRAGMA busy_timeout = ${settings.busyTimeoutMs}`);
-  if (settings.isFresh && !settings.isReader)
-    connection.runOnce("PRAGMA auto_vacuum = INCREMENTAL");
-  if (connection.path !== IN_MEMORY && !settings.isReader)
-    switchToWal(connection, settings.busyTimeoutMs);
+  const { isFresh, isReader, busyTimeoutMs, synchronous } = settings;
+  verify(connection, "busy_timeout", busyTimeoutMs, ` = ${busyTimeoutMs}`);
+  if (isFresh && !isReader) connection.runOnce("PRAGMA auto_vacuum = INCREMENTAL");
+  if (connection.path !== IN_MEMORY && !isReader) switchToWal(connection, busyTimeoutMs);
   connection.runOnce("PRAGMA foreign_keys = ON");
-  connection.runOnce(`PRAGMA synchronous = ${settings.synchronous}`);
+  connection.runOnce(`PRAGMA synchronous = ${synchronous}`);
   connection.runOnce("PRAGMA trusted_schema = OFF");
-  connection.runOnce(`PRAGMA journal_size_limit = ${JOURNAL_SIZE_LIMIT_BYTES}`);
-  if (settings.isReader) {
-    connection.runOnce("PRAGMA query_only = ON");
-    // Opening is lazy: without a first read, a file that is no database would fail somewhere later.
-    connection.readOnce("PRAGMA schema_version");
-  }
-  verify(connection, "busy_timeout", settings.busyTimeoutMs);
+  verify(
+    connection,
+    "journal_size_limit",
+    JOURNAL_SIZE_LIMIT_BYTES,
+    ` = ${JOURNAL_SIZE_LIMIT_BYTES}`,
+  );
   verify(connection, "foreign_keys", 1);
-  verify(connection, "synchronous", settings.synchronous === "FULL" ? 2 : 1);
+  verify(connection, "synchronous", synchronous === "FULL" ? 2 : 1);
   verify(connection, "trusted_schema", 0);
-  verify(connection, "journal_size_limit", JOURNAL_SIZE_LIMIT_BYTES);
-  verify(connection, "query_only", settings.isReader ? 1 : 0);
+  if (!isReader) return;
+  connection.runOnce("PRAGMA query_only = ON");
+  verify(connection, "query_only", 1);
+  // Opening is lazy: without a first read, a file that is no database would fail somewhere later.
+  connection.readOnce("PRAGMA schema_version");
 }
 
 function switchToWal(connection: Connection, busyTimeoutMs: number): void {
@@ -209,8 +210,9 @@ function switchToWal(connection: Connection, busyTimeoutMs: number): void {
   }
 }
 
-function verify(connection: Connection, pragma: string, expected: number): void {
-  const observed = connection.readOnce(`PRAGMA ${pragma}`)[0]?.[0];
+/** @param assignment sets the pragma first, for one that answers with its new value. */
+function verify(connection: Connection, pragma: string, expected: number, assignment = ""): void {
+  const observed = connection.readOnce(`PRAGMA ${pragma}${assignment}`)[0]?.[0];
   if (observed === expected) return;
   throw new OperationError(
     "PRAGMA_REFUSED",
