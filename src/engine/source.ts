@@ -23,7 +23,7 @@ export interface MigrationSource {
 
 /** SHA-256 in hexadecimal. */
 export function sha256(text: string): string {
-  return new Bun.CryptoHasher("sha256").update(text).digest("hex");
+  return Bun.CryptoHasher.hash("sha256", text, "hex");
 }
 
 /** One migration of a bundle: texts as they stand in their files. */

@@ -43,7 +43,7 @@ export class SchemaFingerprint {
   }
 
   get hash(): string {
-    return `${SCHEMA_HASH_FORM}:${Buffer.from(this.#digest).toString("hex")}`;
+    return `${SCHEMA_HASH_FORM}:${this.#digest.toHex()}`;
   }
 }
 
