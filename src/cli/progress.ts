@@ -5,17 +5,18 @@ const REDRAW_MS = 100;
 
 export class ProgressLine {
   readonly #label: string;
-  readonly #isShown: boolean;
+  readonly #isQuiet: boolean;
   #drawnAt = 0;
 
   constructor(label: string, isQuiet: boolean) {
     this.#label = label;
-    this.#isShown = !isQuiet && process.stderr.isTTY === true;
+    this.#isQuiet = isQuiet;
   }
 
   update(done: number, total: number, unit: (amount: number) => string): void {
     const now = performance.now();
-    if (!this.#isShown || now - this.#drawnAt < REDRAW_MS) return;
+    // Asking for the terminal loads all of Node's streams: not before there is something to draw.
+    if (this.#isQuiet || now - this.#drawnAt < REDRAW_MS || process.stderr.isTTY !== true) return;
     this.#drawnAt = now;
     const share = total <= 0 ? 1 : Math.min(1, done / total);
     const filled = Math.round(share * WIDTH);
@@ -26,7 +27,7 @@ export class ProgressLine {
 
   /** Takes the line away. */
   clear(): void {
-    if (this.#isShown && this.#drawnAt > 0) process.stderr.write("\r\u001b[K");
+    if (this.#drawnAt > 0) process.stderr.write("\r\u001b[K");
   }
 }
 

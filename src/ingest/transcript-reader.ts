@@ -41,7 +41,6 @@ export class TranscriptReader implements Disposable {
   readonly #marker: Buffer;
   readonly #readRecord: ReturnType<Ingester["lineReader"]>;
   readonly #memory: LineBuffer;
-  readonly #knownPlain = new Set<string>();
   readonly #descriptor: number;
   #position: ReadPosition;
 
@@ -115,7 +114,7 @@ export class TranscriptReader implements Disposable {
     let record: LineRecord;
     try {
       record = this.#readRecord(JSON.parse(bytes.toString("latin1")), line.start);
-      if (hasForeignText(record, this.#knownPlain))
+      if (hasForeignText(record))
         record = this.#readRecord(JSON.parse(bytes.toString("utf8")), line.start);
     } catch (error) {
       if (line.isComplete) report(error instanceof Error ? error.message : "not JSON");
@@ -149,21 +148,14 @@ export class TranscriptReader implements Disposable {
  * into characters first is half the work, since most text of a line is never looked at; its structure is the
  * same either way, because no byte of a multi-byte character is a quote, a brace or a backslash.
  */
-function hasForeignText(record: LineRecord, knownPlain: Set<string>): boolean {
+function hasForeignText(record: LineRecord): boolean {
   if (record.kind !== "message" && record.kind !== "event") return false;
-  const isPlain = (text: string): boolean => {
-    if (knownPlain.has(text)) return true;
-    const plain = !FOREIGN.test(text);
-    if (plain) knownPlain.add(text);
-    return plain;
-  };
-  // A session, a project and a model stand in line after line; a message's own ids do not.
-  const own = record.kind === "message" ? [record.messageId, record.requestId] : [record.dedupeKey];
-  const shared =
+  const own =
     record.kind === "message"
-      ? [record.sessionId, record.project, record.model]
-      : [record.sessionId, record.project];
-  return own.some((text) => FOREIGN.test(text)) || !shared.every(isPlain);
+      ? record.messageId + record.requestId + record.model
+      : record.eventType + record.dedupeKey;
+  // One look at all of them together: a look at each would cost more than copying them.
+  return FOREIGN.test(own + record.sessionId + record.project);
 }
 
 // oxlint-disable-next-line no-control-regex
