@@ -166,6 +166,11 @@ function withoutByteOrderMark(bytes: Buffer): Buffer {
 }
 
 function shapeOf(bytes: Buffer): "blank" | "object" | "foreign" {
+  const isObject = bytes[0] === OPEN_BRACE && bytes[bytes.length - 1] === CLOSE_BRACE;
+  return isObject ? "object" : shapeOfPadded(bytes);
+}
+
+function shapeOfPadded(bytes: Buffer): "blank" | "object" | "foreign" {
   let start = 0;
   let end = bytes.length;
   while (start < end && isBlank(bytes[start] as number)) start++;

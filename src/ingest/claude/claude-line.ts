@@ -59,24 +59,15 @@ function readUsage(
 ): LineRecord {
   const usage = message["usage"] as Fields;
   const split = isFields(usage["cache_creation"]) ? usage["cache_creation"] : {};
-  const counts = [
-    usage["input_tokens"],
-    usage["output_tokens"],
-    usage["cache_read_input_tokens"],
-    usage["cache_creation_input_tokens"],
-    split["ephemeral_5m_input_tokens"],
-    split["ephemeral_1h_input_tokens"],
-  ].map(count);
-  if (counts.includes(-1))
+  const inputTokens = count(usage["input_tokens"]);
+  const outputTokens = count(usage["output_tokens"]);
+  const cacheReadTokens = count(usage["cache_read_input_tokens"]);
+  const flat = count(usage["cache_creation_input_tokens"]);
+  const split5m = count(split["ephemeral_5m_input_tokens"]);
+  const split1h = count(split["ephemeral_1h_input_tokens"]);
+  // The smallest is -1 when any of them is no count.
+  if (Math.min(inputTokens, outputTokens, cacheReadTokens, flat, split5m, split1h) < 0)
     return { kind: "malformed", reason: "a token count that is not a whole number from 0" };
-  const [inputTokens, outputTokens, cacheReadTokens, flat, split5m, split1h] = counts as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
   // The flat field is the total; what the split does not name counts as five-minute, which is what it was before splits.
   const cacheWriteTokens =
     usage["cache_creation_input_tokens"] === undefined ? split5m + split1h : flat;
