@@ -1,0 +1,89 @@
+/** Deleting nine tenths of a million snapshots while another process writes. */
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { openUsageDb } from "../../src/usage-db.ts";
+import type { Benchmark } from "../contender.ts";
+import { openRaw } from "../floors/raw-open.ts";
+import { floorScript } from "../paths.ts";
+import { fillSnapshots } from "../snapshot-set.ts";
+import { renderTime } from "../table.ts";
+
+const ROWS = 1_000_000;
+const EXPIRED = 900_000;
+const DAY_MS = 86_400_000;
+/** A hundred days of rows, the newest of them now. */
+const STEP_MS = (100 * DAY_MS) / ROWS;
+const SAMPLE_MS = 20;
+const IDLE_MS = 3000;
+
+export const prune: Benchmark = {
+  name: "prune",
+  description: `deleting ${EXPIRED} of ${ROWS} snapshots beside a writer`,
+  needsPeers: false,
+  run: async ({ folder, note, report }) => {
+    const file = join(folder, "prune.db");
+    openUsageDb(file).close();
+    const database = openRaw(file);
+    note("filling a million rows");
+    const startsAt = Date.now() - ROWS * STEP_MS;
+    fillSnapshots(database, { rows: ROWS, everyNthIsLarge: 5, startsAt, stepMs: STEP_MS });
+    database.close(true);
+
+    const idle = await startWriter(file);
+    await Bun.sleep(IDLE_MS);
+    const idleMs = await idle.stop();
+    note("pruning");
+    const writer = await startWriter(file);
+    let walPeakBytes = 0;
+    const timer = setInterval(() => {
+      const size = statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+      walPeakBytes = Math.max(walPeakBytes, size);
+    }, SAMPLE_MS);
+    using db = openUsageDb(file);
+    const startedAt = performance.now();
+    const { deleted } = await db.prune({ olderThanMs: 10 * DAY_MS });
+    const durationMs = performance.now() - startedAt;
+    clearInterval(timer);
+    const busyMs = await writer.stop();
+    report({ name: `prune of ${deleted} of ${ROWS}`, value: renderTime(durationMs) });
+    report({ name: "writer beside it", value: describe(busyMs) });
+    report({ name: "writer alone", value: describe(idleMs) });
+    report({ name: "WAL peak", value: `${(walPeakBytes / 1e6).toFixed(1)} MB` });
+  },
+};
+
+interface Writer {
+  /** Its latencies. */
+  readonly stop: () => Promise<number[]>;
+}
+
+async function startWriter(file: string): Promise<Writer> {
+  const child = Bun.spawn({
+    cmd: [process.execPath, floorScript("steady-writer"), file],
+    stdin: "pipe",
+    stdout: "pipe",
+  });
+  const reader = child.stdout.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  const readOn = async (): Promise<boolean> => {
+    const { done, value } = await reader.read();
+    text += decoder.decode(value, { stream: true });
+    return !done;
+  };
+  while (!text.includes("ready\n") && (await readOn()));
+  return {
+    stop: async () => {
+      child.stdin.write("stop\n");
+      await child.stdin.end();
+      while (await readOn());
+      return JSON.parse(text.slice(text.indexOf("["))) as number[];
+    },
+  };
+}
+
+function describe(latenciesMs: readonly number[]): string {
+  const sorted = [...latenciesMs].sort((a, b) => a - b);
+  const p99 = sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN;
+  return `p99 ${renderTime(p99)}, longest ${renderTime(sorted.at(-1) ?? Number.NaN)} of ${sorted.length} writes`;
+}

@@ -1,0 +1,1 @@
+/** Starting Bun, and nothing else. */
