@@ -1,1 +1,2 @@
 /** Starting Bun, and nothing else. */
+process.exitCode = 0;
