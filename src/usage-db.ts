@@ -107,7 +107,8 @@ function createMigrations(
     redo: migrator.redo,
     plan: migrator.plan,
     status: migrator.status,
-    validate: () => validateConnection(connection, migrator.status().standings),
+    validate: () =>
+      connection.reading(() => validateConnection(connection, migrator.status().standings)),
   };
 }
 

@@ -53,7 +53,7 @@ async function compare(
 ): Promise<void> {
   const raw = rawSnapshots(database);
   const empty = (): void => {
-    for (const run of [database.run.bind(database), db.connection.runScript.bind(db.connection)]) {
+    for (const run of [database.run.bind(database), db.connection.runOnce.bind(db.connection)]) {
       run("DELETE FROM usage_snapshots");
       run("PRAGMA wal_checkpoint(TRUNCATE)");
     }

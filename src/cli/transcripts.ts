@@ -4,7 +4,6 @@ import { type SyncReport, syncTranscripts } from "../ingest/sync.ts";
 import type { UsageDb } from "../usage-db.ts";
 import type { CommandContext } from "./command.ts";
 import { printable } from "./output.ts";
-import { homeOf } from "./paths.ts";
 import { megabytes, ProgressLine } from "./progress.ts";
 
 /** Lines named one by one on the terminal; all are counted. */
@@ -23,7 +22,7 @@ export async function syncFromContext(
   const roots = claudeRoots({
     configDir: env["CLAUDE_CONFIG_DIR"],
     xdgConfigHome: env["XDG_CONFIG_HOME"],
-    home: (env["CLAUDE_CONFIG_DIR"] ?? "") === "" ? homeOf(env) : "",
+    home: env["HOME"] ?? env["USERPROFILE"] ?? "",
   });
   const progress = new ProgressLine("Reading transcripts", output.isQuiet);
   try {

@@ -46,6 +46,8 @@ export interface TranscriptFile {
   /** Epoch milliseconds. */
   readonly modifiedAtMs: number;
   readonly inode: number;
+  /** Epoch milliseconds: when the file was made, or last changed if that is earlier (a copy keeps the latter). */
+  readonly bornAtMs: number;
 }
 
 export interface Ingester {

@@ -88,7 +88,9 @@ export function* readLines(
       buffer = larger;
       memory.bytes = larger;
     }
-    const count = readSync(descriptor, buffer, filled, buffer.length - filled, base + filled);
+    const [room, position] = [buffer.length - filled, base + filled];
+    const target = buffer;
+    const count = readable(() => readSync(descriptor, target, filled, room, position));
     if (count === 0) break;
     filled += count;
   }
@@ -113,4 +115,24 @@ export function* readLines(
 
 function trimEnd(buffer: Buffer, start: number, end: number): Buffer {
   return buffer.subarray(start, end > start && buffer[end - 1] === CARRIAGE_RETURN ? end - 1 : end);
+}
+
+/** The file system failed to open or read a file; told apart from errors of whoever uses its lines. */
+export class UnreadableError extends Error {
+  /** The system's code, such as EACCES. */
+  readonly reason: string;
+
+  constructor(cause: unknown) {
+    super("unreadable", { cause });
+    this.reason = cause instanceof Error && "code" in cause ? String(cause.code) : "unreadable";
+  }
+}
+
+/** @throws {UnreadableError} for whatever the file system throws. */
+export function readable<T>(access: () => T): T {
+  try {
+    return access();
+  } catch (cause) {
+    throw new UnreadableError(cause);
+  }
 }

@@ -7,7 +7,7 @@ import type { UsageSource } from "../store/usage-sources.ts";
 import type { UsageStore } from "../store/usage-store.ts";
 import { claudeIngester } from "./claude/claude-ingester.ts";
 import type { Ingester, TranscriptFile } from "./ingester.ts";
-import { createLineBuffer } from "./line-reader.ts";
+import { createLineBuffer, UnreadableError } from "./line-reader.ts";
 import { type MalformedLine, TranscriptReader } from "./transcript-reader.ts";
 import { UsageBatch } from "./usage-batch.ts";
 
@@ -123,7 +123,7 @@ class SyncRun {
       for (const file of files) byPath.set(file.path, file);
     }
     return [...byPath.values()].sort(
-      (a, b) => a.modifiedAtMs - b.modifiedAtMs || (a.path < b.path ? -1 : 1),
+      (a, b) => a.bornAtMs - b.bornAtMs || (a.path < b.path ? -1 : 1),
     );
   }
 
@@ -136,6 +136,11 @@ class SyncRun {
         counted = reader.position.offsetBytes;
       };
       for (const found of reader.read((line) => this.#reportMalformed(line))) {
+        if (found === null) {
+          count();
+          await this.#breathe(file.path);
+          continue;
+        }
         this.#batch.add(found, file.path);
         if (this.#batch.size < BATCH_RECORDS) continue;
         // The stamp stays empty until the end is reached, so that an interrupted file is gone on with.
@@ -147,8 +152,8 @@ class SyncRun {
       this.#noteProgress(reader, stampOf(file));
     } catch (error) {
       // A file that vanished or cannot be read is one file less; the others still count.
-      if (!isSystemError(error)) throw error;
-      this.#reportUnreadable(file.path, error.code);
+      if (!(error instanceof UnreadableError)) throw error;
+      this.#reportUnreadable(file.path, error.reason);
     }
     if (this.#batch.size >= BATCH_RECORDS / 2) await this.#pause(file.path);
   }
@@ -164,17 +169,17 @@ class SyncRun {
     });
   }
 
-  /** Commits, lets the event loop turn, and stops when asked to. */
   async #pause(path: string): Promise<void> {
     this.#batch.flush();
-    this.#options.onEvent?.({
-      type: "progress",
-      bytesRead: this.#bytesRead,
-      bytesTotal: this.#bytesTotal,
-      path,
-    });
+    await this.#breathe(path);
+  }
+
+  /** Lets the event loop turn, and stops when asked to. */
+  async #breathe(path: string): Promise<void> {
+    const { onEvent, signal } = this.#options;
+    onEvent?.({ type: "progress", bytesRead: this.#bytesRead, bytesTotal: this.#bytesTotal, path });
     await Bun.sleep(0);
-    if (this.#options.signal?.aborted !== true) return;
+    if (signal?.aborted !== true) return;
     throw new OperationError(
       "CANCELLED",
       "Cannot go on syncing: it was interrupted, expected to be run again",
@@ -216,13 +221,4 @@ class SyncRun {
 /** Equal stamps mean that nothing was written since. */
 function stampOf({ inode, sizeBytes, modifiedAtMs }: TranscriptFile): string {
   return `${inode}:${sizeBytes}:${modifiedAtMs}`;
-}
-
-function isSystemError(error: unknown): error is Error & { readonly code: string } {
-  return (
-    error instanceof Error &&
-    "syscall" in error &&
-    "code" in error &&
-    typeof error.code === "string"
-  );
 }

@@ -8,10 +8,12 @@ import type {
   MessageRecord,
   TranscriptFile,
 } from "./ingester.ts";
-import { type Line, type LineBuffer, MAX_LINE_BYTES, readLines } from "./line-reader.ts";
+import { type Line, type LineBuffer, MAX_LINE_BYTES, readable, readLines } from "./line-reader.ts";
 
 /** How much of a file's start, and of what precedes the offset, tells whether it is still the same file. */
 const EDGE_BYTES = 1024;
+/** A file may go on for so long without a word on usage: some hold hundreds of megabytes of other things. */
+const SILENT_BYTES = 4 << 20;
 const SPACE = 32;
 const OPEN_BRACE = 123;
 const CLOSE_BRACE = 125;
@@ -54,7 +56,7 @@ export class TranscriptReader implements Disposable {
     this.#marker = Buffer.from(ingester.marker);
     this.#readRecord = ingester.lineReader(file);
     this.#memory = memory;
-    this.#descriptor = openSync(file.path, "r");
+    this.#descriptor = readable(() => openSync(file.path, "r"));
     const goesOn =
       known !== undefined &&
       known.offset_bytes <= file.sizeBytes &&
@@ -80,9 +82,13 @@ export class TranscriptReader implements Disposable {
     return this.#edgesHash(this.#position.offsetBytes);
   }
 
-  /** Yields what new lines say of usage; malformed ones are counted and handed to `onMalformed`. */
-  *read(onMalformed: (line: MalformedLine) => void): Generator<Found, void> {
+  /**
+   * Yields what new lines say of usage, and null now and then while nothing is found, so that the caller can let
+   * others run; malformed lines are counted and handed to `onMalformed`.
+   */
+  *read(onMalformed: (line: MalformedLine) => void): Generator<Found | null, void> {
     const start = this.#position;
+    let heardFrom = start.offsetBytes;
     let { lineCount, malformedCount } = start;
     const report = (reason: string): void => {
       malformedCount++;
@@ -93,7 +99,9 @@ export class TranscriptReader implements Disposable {
       const found = this.#readLine(line, report);
       // The rest of a file may be a line in the making: used when it is whole already, never counted as read.
       if (line.isComplete) this.#position = { offsetBytes: line.end, lineCount, malformedCount };
-      if (found !== null) yield found;
+      if (found === null && line.end - heardFrom < SILENT_BYTES) continue;
+      heardFrom = line.end;
+      yield found;
     }
   }
 
@@ -130,8 +138,10 @@ export class TranscriptReader implements Disposable {
   #edgesHash(offset: number): string {
     const headBytes = Math.min(EDGE_BYTES, offset);
     const edges = Buffer.alloc(headBytes * 2);
-    const head = readSync(this.#descriptor, edges, 0, headBytes, 0);
-    const tail = readSync(this.#descriptor, edges, headBytes, headBytes, offset - headBytes);
+    const read = (at: number, position: number): number =>
+      readable(() => readSync(this.#descriptor, edges, at, headBytes, position));
+    const head = read(0, 0);
+    const tail = read(headBytes, offset - headBytes);
     return new Bun.CryptoHasher("sha256")
       .update(edges.subarray(0, head + tail))
       .digest("hex")

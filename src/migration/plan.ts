@@ -7,8 +7,9 @@
  * is for the author who has looked.
  */
 import { InputError, MigrationError, OperationError } from "../errors.ts";
-import type { AppliedMigration, Migration, MigrationBody } from "./migration.ts";
+import type { AppliedMigration, Migration, MigrationBody, SqlBody } from "./migration.ts";
 import { isSameSql } from "./canonical-sql.ts";
+import { checkBody } from "./sections.ts";
 import { formatVersion, NO_VERSION, type Version } from "./version.ts";
 
 export type Direction = "up" | "down";
@@ -236,7 +237,15 @@ function downOf(
   if (applied.down_sql !== null) {
     // The file's own copy gives better positions, as long as it is the same text.
     if (fromFile?.kind === "sql" && fromFile.sql === applied.down_sql) return fromFile;
-    return { kind: "sql", sql: applied.down_sql, file: ledgerFile(applied), firstLine: 1 };
+    const body: SqlBody = {
+      kind: "sql",
+      sql: applied.down_sql,
+      file: ledgerFile(applied),
+      firstLine: 1,
+    };
+    // A ledger is a table that anybody may have written: a COMMIT in it would keep half a rollback.
+    checkBody(body);
+    return body;
   }
   return fromFile?.kind === "function" ? fromFile : null;
 }

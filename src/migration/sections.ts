@@ -120,8 +120,8 @@ export function checkStatement(body: SqlBody, statement: Statement): void {
   }
   if (verb !== "PRAGMA") return;
   // Canonical, because `PRAGMA/**/"user_version"` means the same.
-  const pragma = FORBIDDEN_PRAGMA.exec(canonicalSql(statement.text))?.[1];
-  if (pragma === undefined) return;
+  const pragma = PRAGMA_WITH_VALUE.exec(canonicalSql(statement.text))?.[1];
+  if (pragma === undefined || ALLOWED_PRAGMAS.has(pragma.toLowerCase())) return;
   throw refusal(
     "MIGRATION_STATEMENT_FORBIDDEN",
     body,
@@ -139,14 +139,36 @@ const TRANSACTION_VERBS: ReadonlySet<string> = new Set([
   "RELEASE",
 ]);
 const FORBIDDEN_VERBS: ReadonlySet<string> = new Set(["ATTACH", "DETACH", "VACUUM"]);
+/** A pragma with a value or an argument; reading one is always fine. */
+const PRAGMA_WITH_VALUE = /^PRAGMA (?:\S+ \. )?["'`[]?(\w+)["'`\]]? [=(]/i;
 /**
- * `user_version` mirrors the ledger's head; schema_version and writable_schema would break the file; the
- * others stay on the connection after the migration and change what later writes mean.
+ * All others are refused: they stay on the connection after the migration, change what later statements mean
+ * depending on which migrations ran together, or write into the file's header, which belongs to the ledger.
  */
-const FORBIDDEN_PRAGMA =
-  /^PRAGMA (?:\S+ \. )?["'`[]?(user_version|schema_version|writable_schema|ignore_check_constraints|locking_mode|query_only)["'`\]]? [=(]/i;
+const ALLOWED_PRAGMAS: ReadonlySet<string> = new Set([
+  // Without effect inside a transaction; the driver has them as a migration needs them.
+  "foreign_keys",
+  "defer_foreign_keys",
+  // Undone with the transaction, and the mark of whoever owns the file.
+  "application_id",
+  // They only look.
+  "foreign_key_check",
+  "foreign_key_list",
+  "index_info",
+  "index_list",
+  "index_xinfo",
+  "integrity_check",
+  "quick_check",
+  "table_info",
+  "table_list",
+  "table_xinfo",
+]);
 
-function checkBody(body: SqlBody): void {
+/**
+ * Checks every statement of a body; for texts that come from a ledger, which anybody may have written.
+ * @throws {MigrationError} as `statementsOf` and `checkStatement`.
+ */
+export function checkBody(body: SqlBody): void {
   for (const statement of statementsOf(body)) checkStatement(body, statement);
 }
 

@@ -54,7 +54,7 @@ export interface RecordOutcome {
   readonly updated: number;
   /** Known already: a copy, or another line of a response that is no larger. */
   readonly unchanged: number;
-  /** Sidechain copies of a message of the main chain. */
+  /** Copies of a message that stands there under another request. */
   readonly replays: number;
 }
 
@@ -101,8 +101,9 @@ export class UsageMessageStore {
    * Records messages and their hours in one transaction.
    *
    * The rule, independent of order and safe to repeat: one row a (message_id, request_id); the main chain beats a
-   * sidechain, then the larger total, then the earlier time; a sidechain line whose message stands on the main
-   * chain under another request is a replay and does not count. The session is the one that had it first.
+   * sidechain, then the larger total, then the earlier time. A line whose message stands there under another
+   * request does not count when it is a sidechain's copy of the main chain, or names no request where the other
+   * does. The session is the one that had it first.
    */
   record(messages: readonly NewUsageMessage[]): RecordOutcome {
     return this.#connection.transaction(() => {
@@ -118,13 +119,12 @@ export class UsageMessageStore {
 
   #recordOne(message: NewUsageMessage, changes: RollupChanges): keyof RecordOutcome {
     const siblings = this.#siblings.all(message.message_id, message.agent);
-    let known: UsageMessage | undefined;
+    const known = siblings.find(({ request_id }) => request_id === message.request_id);
+    if (siblings.some((sibling) => outranks(sibling, message))) return "replays";
     for (const sibling of siblings) {
-      if (sibling.request_id === message.request_id) known = sibling;
-      else if (message.is_sidechain === 1 && sibling.is_sidechain === 0) return "replays";
-    }
-    if (known === undefined || (known.is_sidechain === 1 && message.is_sidechain === 0)) {
-      this.#dropReplays(siblings, message, changes);
+      if (!outranks(message, sibling)) continue;
+      this.#delete.run(sibling.id);
+      changes.add(sibling, -1);
     }
     if (known === undefined) {
       this.#insert.run(
@@ -169,20 +169,6 @@ export class UsageMessageStore {
     return "updated";
   }
 
-  /** A message of the main chain that arrives after its replays takes their place. */
-  #dropReplays(
-    siblings: readonly UsageMessage[],
-    message: NewUsageMessage,
-    changes: RollupChanges,
-  ): void {
-    if (message.is_sidechain === 1) return;
-    for (const sibling of siblings) {
-      if (sibling.is_sidechain === 0 || sibling.request_id === message.request_id) continue;
-      this.#delete.run(sibling.id);
-      changes.add(sibling, -1);
-    }
-  }
-
   /** Messages of a session by time. */
   bySession(sessionId: string): UsageMessage[] {
     return this.#connection
@@ -217,6 +203,21 @@ export class UsageMessageStore {
         .get()?.["count"],
     );
   }
+}
+
+interface Claim {
+  readonly request_id: string;
+  readonly is_sidechain: 0 | 1;
+}
+
+/**
+ * True when one claim on a message makes another one, under another request, a mere copy. A strict order, so
+ * that the claims that are left do not depend on which came first.
+ */
+function outranks(claim: Claim, other: Claim): boolean {
+  if (claim.request_id === other.request_id) return false;
+  if (claim.is_sidechain !== other.is_sidechain) return claim.is_sidechain === 0;
+  return claim.request_id !== "" && other.request_id === "";
 }
 
 /** Joins the lines of one response, so that the database is asked once a response: they come close together. */

@@ -60,7 +60,7 @@ describe("a directory written for dbmate", () => {
         "users_gone",
         "users_touch",
       ]);
-      db.runScript("UPDATE users SET email = 'c' WHERE id = 1; DELETE FROM users WHERE id = 2");
+      db.runOnce("UPDATE users SET email = 'c' WHERE id = 1; DELETE FROM users WHERE id = 2");
       expect(column(db, "SELECT what FROM audit")).toEqual(["touched; again", "gone"]);
       expect(pragma(db, "user_version")).toBe(0);
     }

@@ -159,7 +159,9 @@ describe("syncTranscripts()", () => {
     using folder = tempFolder();
     using clocked = clockedDb();
     const { db } = clocked;
-    const first = [assistant({ id: "m1" }), assistant({ id: "m2" }), assistant({ id: "m3" })];
+    // Far from both edges of the file, whose hash would give a change away.
+    const pad = { pad: "x".repeat(5000) };
+    const first = ["m1", "m2", "m3"].map((id) => assistant({ id, extra: pad }));
     writeLines(transcript(folder), first);
     await sync(db, folder);
     const size = statSync(transcript(folder)).size;
@@ -325,6 +327,68 @@ describe("syncTranscripts()", () => {
     expect((await sync(clocked.db, folder)).unreadable).toEqual([
       { path: folder.at("projects"), reason: "ENOTDIR" },
     ]);
+  });
+
+  it("passes a link that leads to itself, and reads the rest", async () => {
+    using folder = tempFolder();
+    using clocked = clockedDb();
+    writeLines(transcript(folder), [assistant({ id: "m1" })]);
+    symlinkSync("loop.jsonl", transcript(folder, "loop"));
+    const report = await sync(clocked.db, folder);
+    expect(report.unreadable).toEqual([{ path: transcript(folder, "loop"), reason: "ELOOP" }]);
+    expect(totals(clocked.db)).toBe(100);
+  });
+
+  it("lets an error of the listener through as it is", async () => {
+    using folder = tempFolder();
+    using clocked = clockedDb();
+    writeLines(transcript(folder), ["bad\n", assistant({ id: "m1" })]);
+    const broken = Object.assign(new Error("EPIPE: broken pipe"), {
+      code: "EPIPE",
+      syscall: "write",
+    });
+    const throwing = syncTranscripts(clocked.db, {
+      claudeRoots: [folder.at("projects")],
+      onEvent: () => {
+        throw broken;
+      },
+    });
+    expect(throwing).rejects.toBe(broken);
+  });
+
+  it("gives a fork's copies to the older file even when that one grew later", async () => {
+    using folder = tempFolder();
+    using clocked = clockedDb();
+    const copied = (sessionId: string): object => assistant({ id: "m1", sessionId });
+    writeLines(transcript(folder, "original"), [copied("original")]);
+    await Bun.sleep(15);
+    writeLines(transcript(folder, "fork"), [copied("fork")]);
+    await Bun.sleep(15);
+    appendLines(transcript(folder, "original"), [assistant({ id: "m2", sessionId: "original" })]);
+    await sync(clocked.db, folder);
+    expect(clocked.db.messages.bySession("original")).toHaveLength(2);
+    expect(clocked.db.messages.bySession("fork")).toEqual([]);
+  });
+
+  it("lets others run while a file says nothing of usage", async () => {
+    using folder = tempFolder();
+    using clocked = clockedDb();
+    const silent = JSON.stringify({ type: "file-history-snapshot", snapshot: "x".repeat(1 << 20) });
+    writeLines(transcript(folder), [
+      ...Array.from({ length: 24 }, () => `${silent}\n`),
+      assistant(),
+    ]);
+    let turns = 0;
+    const timer = setInterval(() => turns++, 0);
+    let events = 0;
+    await syncTranscripts(clocked.db, {
+      claudeRoots: [folder.at("projects")],
+      onEvent: () => events++,
+    });
+    clearInterval(timer);
+    expect(events).toBeGreaterThan(3);
+    expect(turns).toBeGreaterThan(3);
+    expect(totals(clocked.db)).toBe(100);
   });
 
   it("says nothing of files below other roots", async () => {

@@ -180,6 +180,11 @@ describe("parseSqlFile()", () => {
     "PRAGMA ignore_check_constraints = 1",
     "PRAGMA locking_mode = EXCLUSIVE",
     "PRAGMA query_only = 1",
+    "PRAGMA legacy_alter_table = ON",
+    "PRAGMA recursive_triggers(1)",
+    "PRAGMA trusted_schema = ON",
+    "PRAGMA max_page_count = 50",
+    "PRAGMA journal_mode = DELETE",
   ])("refuses what would escape the transaction: %p", (sql) => {
     expect(refusalOf(`SELECT 1;\n${sql};`)).toMatchObject({
       code: "MIGRATION_STATEMENT_FORBIDDEN",

@@ -140,6 +140,20 @@ describe("reportDaily()", () => {
     ]);
   });
 
+  it("counts each model of a cut hour once", () => {
+    using clocked = clockedDb();
+    fill(clocked.db, [
+      { at: at("2026-02-11T18:10:00Z"), tokens: 1, model: "opus" },
+      { at: at("2026-02-11T18:40:00Z"), tokens: 2, model: "opus" },
+      { at: at("2026-02-11T18:50:00Z"), tokens: 4, model: "sonnet" },
+    ]);
+    const report = reportDaily(clocked.db, { timeZone: "Asia/Kolkata" });
+    expect(report.daily.map(({ period, inputTokens }) => [period, inputTokens])).toEqual([
+      ["2026-02-11", 1],
+      ["2026-02-12", 6],
+    ]);
+  });
+
   it("moves the day's border with the reset hour", () => {
     using clocked = clockedDb();
     fill(clocked.db, [

@@ -60,7 +60,7 @@ describe("bars.range()", () => {
     using clocked = clockedDb();
     const { bars } = clocked.db;
     bars.upsert([
-      bar({ provider: "oanda", providerPriority: 2, timestamp: NOON, close: 1.21 }),
+      bar({ provider: "alpha", providerPriority: 2, timestamp: NOON, close: 1.21 }),
       bar({ provider: "fxcm", providerPriority: 1, timestamp: NOON, close: 1.22, open: 1.05 }),
       bar({ provider: "oanda", providerPriority: 2, timestamp: NOON + HOUR, close: 1.23 }),
     ]);
@@ -69,7 +69,7 @@ describe("bars.range()", () => {
       ["fxcm", 1.05, 1.22],
       ["oanda", 1.1, 1.23],
     ]);
-    expect(bars.range({ symbol: "EURUSD", timeframe: "1h", provider: "oanda" })).toHaveLength(2);
+    expect(bars.range({ symbol: "EURUSD", timeframe: "1h", provider: "alpha" })).toHaveLength(1);
   });
 
   it("includes its start and excludes its end", () => {

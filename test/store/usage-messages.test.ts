@@ -112,6 +112,20 @@ describe("messages.record()", () => {
     expect(clocked.db.messages.count()).toBe(1);
   });
 
+  it("counts a message once whose lines name its request and don't, whichever comes first", () => {
+    const named = message({ output_tokens: 5 });
+    const unnamed = message({ request_id: "", output_tokens: 5 });
+    for (const order of [
+      [named, unnamed],
+      [unnamed, named],
+    ]) {
+      using clocked = clockedDb();
+      for (const line of order) record(clocked.db, line);
+      expect(clocked.db.messages.bySession("s1")).toMatchObject([{ request_id: "req_1" }]);
+      expectHoursToMatch(clocked.db);
+    }
+  });
+
   it("drops a sidechain's replay of the main chain, whichever comes first", () => {
     const main = message();
     const replay = message({ is_sidechain: 1, request_id: "req_2", output_tokens: 500 });

@@ -107,11 +107,6 @@ export class Connection implements Disposable {
     this.#database.run(sql);
   }
 
-  /** Runs every statement of a text, without a transaction of its own. Throws SQLite's own error. */
-  runScript(sql: string): void {
-    this.#database.run(sql);
-  }
-
   /** Reads rows with a statement that is finalised at once. Throws SQLite's own error. */
   readOnce(sql: string, ...values: Binding[]): Binding[][] {
     const statement = this.#database.prepare(sql);
@@ -150,6 +145,17 @@ export class Connection implements Disposable {
       const first = toUsageDbErrorUnlessForeign(error, action);
       this.#undo(isOutermost ? ["ROLLBACK"] : [`ROLLBACK TO ${name}`, `RELEASE ${name}`], first);
       throw first;
+    }
+  }
+
+  /** Runs `work` against one state of the database, whatever others commit meanwhile; it must not write. */
+  reading<T>(work: () => T): T {
+    if (this.#database.inTransaction) return work();
+    this.#control("BEGIN", "read");
+    try {
+      return work();
+    } finally {
+      if (this.#database.inTransaction) this.#control("ROLLBACK", "read");
     }
   }
 

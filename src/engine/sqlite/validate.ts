@@ -1,8 +1,9 @@
 /** Proves a database file sound: pages, rows, ledger, keys and the schema that the ledger promises. */
 import { Database } from "bun:sqlite";
-import type { AppliedMigration } from "../../migration/migration.ts";
+import { MigrationError } from "../../errors.ts";
+import type { AppliedMigration, SqlBody } from "../../migration/migration.ts";
 import { headOf, type MigrationStanding } from "../../migration/plan.ts";
-import { splitStatements } from "../../migration/sql-scanner.ts";
+import { checkBody, statementsOf } from "../../migration/sections.ts";
 import { formatVersion } from "../../migration/version.ts";
 import { Connection } from "./connection.ts";
 import { type ForeignKeyViolation, readViolations } from "./foreign-keys.ts";
@@ -269,10 +270,18 @@ function replay(
   memory.runOnce("PRAGMA foreign_keys = OFF");
   for (const { version, name, up_sql } of order) {
     try {
+      // The text comes from the file that is being looked at: an ATTACH in it must not reach any other.
+      const body: SqlBody = {
+        kind: "sql",
+        sql: up_sql ?? "",
+        file: `ledger entry ${version}`,
+        firstLine: 1,
+      };
+      checkBody(body);
       // Statement by statement, as the driver does: bun:sqlite takes a text without any for an error.
-      for (const { text } of splitStatements(up_sql ?? "")) memory.runOnce(text);
+      for (const { text } of statementsOf(body)) memory.runOnce(text);
     } catch (error) {
-      if (!isSqliteError(error)) throw error;
+      if (!isSqliteError(error) && !(error instanceof MigrationError)) throw error;
       const failure = `${formatVersion(version)}_${name} does not run on an empty database (${error.message})`;
       return { differences: null, failure };
     }

@@ -2,6 +2,9 @@
 import { MAX_TIMESTAMP_MS, MIN_TIMESTAMP_MS } from "../../store/checks.ts";
 import type { LineRecord } from "../ingester.ts";
 
+/** No response has ten billion tokens; a few such lines would take every sum beyond what a number can hold. */
+const MAX_TOKENS = 10_000_000_000;
+
 type Fields = Readonly<Record<string, unknown>>;
 
 const OTHER: LineRecord = { kind: "other" };
@@ -131,5 +134,7 @@ function text(value: unknown): string | undefined {
 /** 0 when missing, -1 when it is there and no count. */
 function count(value: unknown): number {
   if (value === undefined || value === null) return 0;
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : -1;
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= MAX_TOKENS
+    ? value
+    : -1;
 }

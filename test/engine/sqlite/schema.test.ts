@@ -12,7 +12,7 @@ import { column, listOf, migratorOver } from "../../support/migrating.ts";
 
 function describeSql(...scripts: string[]): SchemaObject[] {
   using db = openConnection(":memory:");
-  for (const script of scripts) db.runScript(script);
+  for (const script of scripts) db.runOnce(script);
   return describeSchema(db);
 }
 
@@ -168,7 +168,7 @@ describe("SchemaFingerprint", () => {
       steps.refresh(slow, true);
     }
     using fast = openConnection(":memory:");
-    fast.runScript("CREATE TABLE b\n(x); CREATE TABLE a (x); CREATE INDEX i ON a (x)");
+    fast.runOnce("CREATE TABLE b\n(x); CREATE TABLE a (x); CREATE INDEX i ON a (x)");
     const once = new SchemaFingerprint();
     once.refresh(fast, false);
     expect(steps.hash).toBe(once.hash);

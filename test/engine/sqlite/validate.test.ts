@@ -1,4 +1,4 @@
-import { closeSync, openSync, statSync, writeSync } from "node:fs";
+import { closeSync, openSync, readdirSync, statSync, writeSync } from "node:fs";
 import { describe, expect, it } from "bun:test";
 import type { MigrationSource } from "../../../src/engine/source.ts";
 import type { Connection } from "../../../src/engine/sqlite/connection.ts";
@@ -22,12 +22,48 @@ function findingsAfter(...scripts: string[]): string[] {
   using db = openConnection(":memory:");
   migratorOver(db, SOURCE).up();
   db.runOnce("PRAGMA foreign_keys = OFF");
-  for (const script of scripts) db.runScript(script);
+  for (const script of scripts) db.runOnce(script);
   const report = validate(db);
   expect(report.isValid).toBe(report.findings.length === 0);
   for (const { observed, remedy } of report.findings) expect([observed, remedy]).not.toContain("");
   return report.findings.map(({ check, object }) => `${check}: ${object}`);
 }
+
+describe("validateConnection() on a ledger that somebody wrote", () => {
+  it("runs nothing that reaches beyond the file, and says that it did not look", () => {
+    using folder = tempFolder();
+    {
+      using victim = openConnection(folder.at("victim.db"));
+      victim.runOnce("CREATE TABLE precious (x)");
+    }
+    using db = openConnection(folder.at("x.db"));
+    migratorOver(db, SOURCE).up();
+    for (const evil of [
+      `ATTACH '${folder.at("victim.db")}' AS v; DROP TABLE v.precious`,
+      `VACUUM INTO '${folder.at("dropped.db")}'`,
+      "COMMIT; DROP TABLE c",
+    ]) {
+      db.prepare("UPDATE schema_migrations SET up_sql = ?, checksum = NULL WHERE version = 2").run(
+        evil,
+      );
+      expect(validate(db).notChecked[0]).toContain("schema: ");
+    }
+    using victim = openConnection(folder.at("victim.db"));
+    expect(victim.readOnce("SELECT count(*) FROM precious")).toEqual([[0]]);
+    expect(readdirSync(folder.path).filter((name) => name.startsWith("dropped"))).toEqual([]);
+  });
+
+  it("is not rolled back with statements that would keep half of it", () => {
+    using db = openConnection(":memory:");
+    const migrator = migratorOver(db, SOURCE);
+    migrator.up();
+    db.runOnce(
+      "UPDATE schema_migrations SET down_sql = 'DROP TABLE c; COMMIT; SELECT 1' WHERE version = 2",
+    );
+    expect(() => migrator.rollback()).toThrow("it says COMMIT");
+    expect(db.readOnce("SELECT count(*) FROM sqlite_schema WHERE name = 'c'")).toEqual([[1]]);
+  });
+});
 
 describe("validateConnection()", () => {
   it("finds nothing in a sound database, and writes nothing", () => {

@@ -117,6 +117,7 @@ describe("readClaudeLine()", () => {
     ["half a token", assistant({ usage: { input_tokens: 1.5 } })],
     ["tokens as text", assistant({ usage: { input_tokens: "12" } })],
     ["more tokens than a number can hold", assistant({ usage: { input_tokens: 2 ** 53 } })],
+    ["more tokens than any response has", assistant({ usage: { input_tokens: 10_000_000_001 } })],
   ])("calls %s malformed", (_, line) => {
     expect(read(line).kind).toBe("malformed");
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { claudeRoots } from "../../../src/ingest/claude/roots.ts";
+import { errorOf } from "../../support/error-of.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 describe("claudeRoots()", () => {
@@ -14,6 +15,13 @@ describe("claudeRoots()", () => {
       "/home/me/.claude/projects",
     ]);
     expect(claudeRoots({ home: "/home/me", configDir: "" })).toHaveLength(2);
+  });
+
+  it("refuses to look in the current folder for want of a home", () => {
+    for (const configDir of [undefined, "", " , "]) {
+      expect(errorOf(() => claudeRoots({ home: "", configDir })).details["field"]).toBe("home");
+    }
+    expect(claudeRoots({ home: "", configDir: "/a" })).toEqual(["/a/projects"]);
   });
 
   it("makes relative folders absolute", () => {

@@ -17,8 +17,11 @@ export const validate: Command = {
     const { output } = context;
     const { validateConnection } = await import("../../../engine/sqlite/validate.ts");
     using database = await openTarget(context, "read");
-    const { standings } = (await database.migrator()).status();
-    const report = validateConnection(database.connection, standings);
+    const migrator = await database.migrator();
+    const { connection } = database;
+    const report = connection.reading(() =>
+      validateConnection(connection, migrator.status().standings),
+    );
     output.json(report);
     for (const reason of report.notChecked) output.note(`not checked: ${reason}`);
     if (report.isValid) {
