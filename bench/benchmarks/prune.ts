@@ -41,13 +41,14 @@ export const prune: Benchmark = {
     }, SAMPLE_MS);
     using db = openUsageDb(file);
     const startedAt = performance.now();
-    const { deleted } = await db.prune({ olderThanMs: 10 * DAY_MS });
+    const { deleted, busyCheckpoints } = await db.prune({ olderThanMs: 10 * DAY_MS });
     const durationMs = performance.now() - startedAt;
     clearInterval(timer);
     const busyMs = await writer.stop();
     report({ name: `prune of ${deleted} of ${ROWS}`, value: renderTime(durationMs) });
     report({ name: "writer beside it", value: describe(busyMs) });
     report({ name: "writer alone", value: describe(idleMs) });
+    report({ name: "checkpoints that could not finish", value: String(busyCheckpoints) });
     report({ name: "WAL peak", value: `${(walPeakBytes / 1e6).toFixed(1)} MB` });
   },
 };
