@@ -1,5 +1,6 @@
 /** The handle that an embedding program holds: one file, opened, migrated and ready. */
-import { describeKind, InputError, OperationError } from "./errors.ts";
+import { uptime } from "node:os";
+import { describeKind, OperationError, refuseValue } from "./errors.ts";
 import {
   createMigrator,
   type MigrationEvent,
@@ -15,13 +16,15 @@ import { validateConnection, type ValidationReport } from "./engine/sqlite/valid
 import { isUpToDate } from "./engine/up-to-date.ts";
 import type { PlanDownOptions, PlanUpOptions, Step } from "./migration/plan.ts";
 import { type PruneOptions, type PruneReport, pruneSnapshots } from "./retention/prune.ts";
-import { checkKeys } from "./store/checks.ts";
+import { checkFunction, checkKeys, checkTimestamp } from "./store/checks.ts";
 import { APPLICATION_ID, ownMigrations, refuseForeign } from "./store/schema.ts";
 import { createUsageStore, type UsageStore } from "./store/usage-store.ts";
 
 export interface UsageDbOptions extends OpenOptions {
   /** Epoch milliseconds; the system clock when left out. */
   readonly now?: () => number;
+  /** How long the machine has run, in milliseconds; the system's answer when left out. */
+  readonly uptimeMs?: () => number;
   /** False leaves the schema as it is, whatever its version; for tools that migrate themselves. */
   readonly migrate?: boolean;
   /** Told of every step while the database is brought up to date. */
@@ -45,7 +48,7 @@ export interface UsageDb extends UsageStore, Disposable {
   close(): void;
 }
 
-const OPTIONS = ["mode", "busyTimeoutMs", "synchronous", "now", "migrate", "onEvent"];
+const OPTIONS = ["mode", "busyTimeoutMs", "synchronous", "now", "uptimeMs", "migrate", "onEvent"];
 
 /**
  * Opens a usage database, creating and migrating it as needed; synchronous, and safe to call from many
@@ -57,14 +60,12 @@ const OPTIONS = ["mode", "busyTimeoutMs", "synchronous", "now", "migrate", "onEv
  *   DATABASE_OUTDATED, DATABASE_BUSY, DATABASE_READONLY or DATABASE_CORRUPT.
  */
 export function openUsageDb(path: string, options: UsageDbOptions = {}): UsageDb {
-  if (typeof options !== "object" || options === null) {
-    throw new InputError(
-      "VALUE_INVALID",
-      `Cannot use options: they are ${describeKind(options)}, expected an object`,
-    );
-  }
   checkKeys("openUsageDb", options, OPTIONS);
-  const { now = Date.now, migrate = true, onEvent, mode, busyTimeoutMs, synchronous } = options;
+  const { migrate = true, onEvent, mode, busyTimeoutMs, synchronous } = options;
+  const { uptimeMs = systemUptimeMs } = options;
+  for (const name of ["now", "onEvent", "uptimeMs"] as const) checkFunction(name, options[name]);
+  if (typeof migrate !== "boolean") refuseValue("migrate", describeKind(migrate), "true or false");
+  const now = checkedClock(options.now);
   const connection = openConnection(path, {
     ...(mode === undefined ? {} : { mode }),
     ...(busyTimeoutMs === undefined ? {} : { busyTimeoutMs }),
@@ -74,7 +75,7 @@ export function openUsageDb(path: string, options: UsageDbOptions = {}): UsageDb
     const migrations = createMigrations(connection, now, onEvent);
     if (migrate) bringUpToDate(connection, migrations, mode === "read");
     return {
-      ...createUsageStore(connection, now),
+      ...createUsageStore(connection, now, uptimeMs),
       migrations,
       prune(pruneOptions) {
         return pruneSnapshots(this, pruneOptions);
@@ -87,6 +88,15 @@ export function openUsageDb(path: string, options: UsageDbOptions = {}): UsageDb
     if (!isSqliteError(error)) throw error;
     throw toUsageDbError(error, `open ${connection.path}`, { path: connection.path });
   }
+}
+
+/** The system's clock as it is; an injected one checked at every look, because every row depends on it. */
+function checkedClock(now: (() => number) | undefined): () => number {
+  return now === undefined ? Date.now : () => checkTimestamp("now()", now());
+}
+
+function systemUptimeMs(): number {
+  return uptime() * 1000;
 }
 
 function createMigrations(

@@ -1,7 +1,7 @@
 /** Transcripts -> database: incrementally, in whole steps, whatever happens to files and processes meanwhile. */
 import { resolve } from "node:path";
-import { OperationError } from "../errors.ts";
-import { checkKeys } from "../store/checks.ts";
+import { describeKind, OperationError, refuseValue } from "../errors.ts";
+import { checkFunction, checkKeys, checkNonEmpty } from "../store/checks.ts";
 import type { RecordOutcome } from "../store/usage-messages.ts";
 import type { UsageSource } from "../store/usage-sources.ts";
 import type { UsageStore } from "../store/usage-store.ts";
@@ -61,6 +61,11 @@ export async function syncTranscripts(
   options: SyncOptions,
 ): Promise<SyncReport> {
   checkKeys("syncTranscripts", options, ["claudeRoots", "signal", "onEvent"]);
+  checkFunction("onEvent", options.onEvent);
+  if (!Array.isArray(options.claudeRoots)) {
+    refuseValue("claudeRoots", describeKind(options.claudeRoots), "a list of folders");
+  }
+  for (const root of options.claudeRoots) checkNonEmpty("claudeRoots", root);
   const run = new SyncRun(store, claudeIngester, options);
   // A path is a source's name for good, so it must not depend on the folder that a program was started in.
   return run.run(options.claudeRoots.map((root) => resolve(root)));

@@ -6,6 +6,8 @@ export const DAY_MS = 86_400_000;
 
 /** A machine may rest this long; a clock that claims more since the last write has more likely jumped. */
 const MAX_IDLE_MS = 30 * DAY_MS;
+/** How far clock and machine may part while a database is open. */
+const MAX_DRIFT_MS = DAY_MS;
 /** How far behind its own last write a clock may be before it is wrong rather than corrected. */
 const MAX_BEHIND_MS = DAY_MS;
 
@@ -13,11 +15,23 @@ const MAX_BEHIND_MS = DAY_MS;
  * The moment from which ages are counted: the clock, but never later than the newest write it is borne out by.
  * After a jump of a day, or a month of rest, nothing younger than the window at the last write is deleted;
  * the next prune after a write catches up.
+ *
+ * While a database is open its clock is also held against how long the machine has run, so a jump shows even
+ * after rows were written by it. A process that starts later has only the writes to go by.
  * @throws {OperationError} CLOCK_JUMPED when clock and writes are more than a month apart, or the clock went back.
  */
 export function trustedNow(store: UsageStore, trustClock: boolean): number {
   const now = store.now();
   if (trustClock) return now;
+  const { madeAt } = store;
+  const driftMs = now - madeAt.now - (store.uptimeMs() - madeAt.uptimeMs);
+  if (Math.abs(driftMs) > MAX_DRIFT_MS) {
+    refuse(
+      now,
+      madeAt.now,
+      `the clock moved by ${Math.round(driftMs / DAY_MS)} day(s) since the database was opened`,
+    );
+  }
   const newestWrite = newestWriteAt(store);
   if (newestWrite > now + MAX_BEHIND_MS)
     refuse(now, newestWrite, "the clock is behind the newest write");

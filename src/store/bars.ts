@@ -1,7 +1,14 @@
 /** Market bars by symbol, provider and timeframe. */
 import { refuseValue } from "../errors.ts";
 import type { Connection, Prepared } from "../engine/sqlite/connection.ts";
-import { checkInteger, checkKeys, checkNonEmpty, checkNumber, MAX_TIMESTAMP_MS } from "./checks.ts";
+import {
+  checkInteger,
+  checkKeys,
+  checkMoment,
+  checkNonEmpty,
+  checkNumber,
+  MAX_TIMESTAMP_MS,
+} from "./checks.ts";
 
 export interface Bar {
   readonly symbol: string;
@@ -53,6 +60,7 @@ export interface BarRange {
   readonly toMs?: number;
 }
 
+const NEW_BAR_KEYS = BAR_COLUMNS.filter((name) => name !== "revision" && name !== "insertedAt");
 /** The year 1, in epoch milliseconds. */
 const MIN_BAR_MS = -62_135_596_800_000;
 /** Between these lie 115 days of 1970, or every date from 1973 to 2286 written in seconds. */
@@ -104,6 +112,8 @@ export class BarStore {
   range(range: BarRange): Bar[] {
     checkKeys("bars.range", range, ["symbol", "timeframe", "provider", "fromMs", "toMs"]);
     const { symbol, timeframe, provider, fromMs = MIN_BAR_MS, toMs = MAX_TIMESTAMP_MS + 1 } = range;
+    checkMoment("fromMs", fromMs);
+    checkMoment("toMs", toMs);
     const columns = BAR_COLUMNS.join(", ");
     if (provider !== undefined) {
       return this.#connection
@@ -141,6 +151,7 @@ type BarRow = readonly [
 ];
 
 function checkBar(bar: NewBar): BarRow {
+  checkKeys("bars.upsert", bar, NEW_BAR_KEYS);
   const finite = (field: "open" | "high" | "low" | "close"): number =>
     checkNumber(field, bar[field], -Number.MAX_VALUE, Number.MAX_VALUE);
   const [open, high, low, close] = [finite("open"), finite("high"), finite("low"), finite("close")];

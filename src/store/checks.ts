@@ -64,31 +64,50 @@ export function checkOneOf<const Choice extends string>(
   );
 }
 
-/** JSON text, from a string that already is JSON or from a value; large texts are left to SQLite's own check. */
+/** JSON text, from a string that already is JSON or from a value; whether a string is JSON is SQLite's to check. */
 export function checkJson(field: string, value: unknown): string {
   if (typeof value === "string") return checkText(field, value);
-  const text = JSON.stringify(value) as string | undefined;
-  return text === undefined
-    ? refuseValue(field, describeKind(value), "a value that JSON can hold")
-    : text;
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value) as string | undefined;
+  } catch (cause) {
+    const observed = cause instanceof Error ? cause.message : "not serialisable";
+    return refuseValue(field, observed, "a value that JSON can hold");
+  }
+  return text ?? refuseValue(field, describeKind(value), "a value that JSON can hold");
 }
 
 /**
- * Refuses keys that a call does not know, so that a misspelt option is not silently a default.
- * @throws {InputError} OPTION_UNKNOWN.
+ * Refuses what is no object, and keys that a call does not know: a misspelt one must not silently be a default.
+ * @throws {InputError} VALUE_INVALID or OPTION_UNKNOWN.
  */
-export function checkKeys(call: string, options: object, known: readonly string[]): void {
-  for (const key of Object.keys(options)) {
+export function checkKeys(call: string, value: unknown, known: readonly string[]): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    refuseValue(`the argument of ${call}`, describeKind(value), "an object");
+  }
+  for (const key in value) {
     if (known.includes(key)) continue;
     throw new InputError(
       "OPTION_UNKNOWN",
-      `Cannot call ${call}: ${JSON.stringify(key)} is not an option, expected ${known.join(", ")}`,
-      {
-        details: { call, option: key, known },
-      },
+      `Cannot call ${call}: ${JSON.stringify(key)} is not known to it, expected ${known.join(", ")}`,
+      { details: { call, option: key, known } },
     );
   }
 }
+
+/** A function, or undefined. */
+export function checkFunction(field: string, value: unknown): void {
+  if (value !== undefined && typeof value !== "function") {
+    refuseValue(field, describeKind(value), "a function");
+  }
+}
+
+/** Any moment that a Date can hold, in epoch milliseconds: for the ends of ranges. */
+export function checkMoment(field: string, value: unknown): number {
+  return checkNumber(field, value, -MAX_MOMENT_MS, MAX_MOMENT_MS);
+}
+
+const MAX_MOMENT_MS = 8_640_000_000_000_000;
 
 function describeNumber(value: unknown): string {
   return typeof value === "number" ? String(value) : describeKind(value);

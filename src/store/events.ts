@@ -1,6 +1,13 @@
 /** Hook events, as observability servers store them. */
 import type { Connection, Prepared } from "../engine/sqlite/connection.ts";
-import { checkInteger, checkJson, checkNonEmpty, checkText, checkTimestamp } from "./checks.ts";
+import {
+  checkInteger,
+  checkJson,
+  checkKeys,
+  checkNonEmpty,
+  checkText,
+  checkTimestamp,
+} from "./checks.ts";
 import type { SessionStore } from "./sessions.ts";
 
 export interface UsageEvent {
@@ -47,6 +54,8 @@ export interface NewEvent {
   readonly dedupe_key?: string | null;
 }
 
+const NEW_EVENT_KEYS = EVENT_COLUMNS.slice(1);
+
 export class EventStore {
   readonly #connection: Connection;
   readonly #sessions: SessionStore;
@@ -70,6 +79,7 @@ export class EventStore {
    * @throws {InputError} VALUE_INVALID; CONSTRAINT_VIOLATED for payload text that is not JSON.
    */
   insert(event: NewEvent): boolean {
+    checkKeys("events.insert", event, NEW_EVENT_KEYS);
     const sessionId = checkNonEmpty("session_id", event.session_id);
     const optionalText = (field: "summary" | "model_name" | "dedupe_key"): string | null => {
       const value = event[field] ?? null;

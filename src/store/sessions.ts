@@ -1,6 +1,6 @@
 /** Sessions: the parent rows of everything an agent did. */
 import type { Connection, Prepared } from "../engine/sqlite/connection.ts";
-import { checkNonEmpty, checkTimestamp } from "./checks.ts";
+import { checkInteger, checkKeys, checkNonEmpty, checkText, checkTimestamp } from "./checks.ts";
 
 export const SESSION_COLUMNS = [
   "session_id",
@@ -32,6 +32,7 @@ export interface SessionUpdate {
   readonly last_seen_at?: number | null;
 }
 
+const UPDATE_KEYS = SESSION_COLUMNS.slice(0, 5);
 const COLUMNS = SESSION_COLUMNS.join(", ");
 
 export class SessionStore {
@@ -73,14 +74,19 @@ export class SessionStore {
    * @throws {InputError} VALUE_INVALID.
    */
   upsert(session: SessionUpdate): void {
+    checkKeys("sessions.upsert", session, UPDATE_KEYS);
+    const text = (field: "agent" | "project"): string | null => {
+      const value = session[field] ?? null;
+      return value === null ? null : checkText(field, value);
+    };
     const at = (field: "started_at" | "last_seen_at"): number | null => {
       const value = session[field] ?? null;
       return value === null ? null : checkTimestamp(field, value);
     };
     this.#upsert.run(
       checkNonEmpty("session_id", session.session_id),
-      session.agent ?? null,
-      session.project ?? null,
+      text("agent"),
+      text("project"),
       at("started_at"),
       at("last_seen_at"),
       this.#now(),
@@ -104,6 +110,6 @@ export class SessionStore {
         `SELECT ${COLUMNS} FROM sessions ORDER BY last_seen_at DESC, session_id LIMIT ?`,
         "read sessions",
       )
-      .all(limit);
+      .all(checkInteger("limit", limit, 1, 1_000_000));
   }
 }

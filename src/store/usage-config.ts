@@ -1,7 +1,7 @@
 /** The settings of usage monitoring: one active row. */
 import { InputError } from "../errors.ts";
 import type { Binding, Connection, Prepared } from "../engine/sqlite/connection.ts";
-import { checkInteger, checkNonEmpty, checkNumber, checkOneOf } from "./checks.ts";
+import { checkInteger, checkKeys, checkNonEmpty, checkNumber, checkOneOf } from "./checks.ts";
 
 export const PLANS = ["pro", "max5", "max20", "custom"] as const;
 export const VIEWS = ["realtime", "daily", "monthly", "session"] as const;
@@ -103,9 +103,8 @@ export class UsageConfigStore {
    * @throws {InputError} VALUE_INVALID, or OPTION_UNKNOWN for a column that is not a setting.
    */
   update(updates: Partial<UsageConfig>): boolean {
-    const names = Object.keys(updates).filter(
-      (name) => updates[name as keyof UsageConfig] !== undefined,
-    );
+    checkKeys("config.update", updates, USAGE_CONFIG_COLUMNS);
+    const names = this.#settingsOf(updates);
     const checked = names.map((name) => checkSetting(name, updates[name as keyof UsageConfig]));
     if (names.length === 0) return false;
     return this.#connection.transaction(() => {
@@ -124,6 +123,22 @@ export class UsageConfigStore {
   /** Puts every setting back to its default. */
   reset(): boolean {
     return this.update(DEFAULT_SETTINGS);
+  }
+
+  /**
+   * The settings that an update names. A whole row may be handed back with some settings changed; its other
+   * columns must then be as they are.
+   */
+  #settingsOf(updates: Partial<UsageConfig>): string[] {
+    const named = Object.keys(updates).filter(
+      (name) => updates[name as keyof UsageConfig] !== undefined,
+    );
+    const current = this.get();
+    return named.filter(
+      (name) =>
+        Object.hasOwn(SETTING_CHECKS, name) ||
+        current?.[name as keyof UsageConfig] !== updates[name as keyof UsageConfig],
+    );
   }
 
   #insertDefaults(): void {

@@ -5,8 +5,10 @@ import {
   checkInteger,
   checkJson,
   checkKeys,
+  checkMoment,
   checkNonEmpty,
   checkOneOf,
+  checkText,
   checkTimestamp,
 } from "./checks.ts";
 import type { SessionStore } from "./sessions.ts";
@@ -53,6 +55,7 @@ export interface SnapshotFilter {
   readonly limit?: number;
 }
 
+const NEW_SNAPSHOT_KEYS = USAGE_SNAPSHOT_COLUMNS.slice(1);
 const COLUMNS = USAGE_SNAPSHOT_COLUMNS.join(", ");
 const MAX_LIMIT = 1_000_000;
 /** Sessions remembered as existing, so that the usual insert is one statement. */
@@ -147,10 +150,14 @@ export class UsageSnapshotStore {
       conditions.push(condition);
       values.push(value);
     };
-    add("session_id = ?", filter.sessionId);
-    add("snapshot_type = ?", filter.type);
-    add("timestamp >= ?", filter.sinceMs);
-    add("timestamp < ?", filter.untilMs);
+    const { sessionId, type, sinceMs, untilMs } = filter;
+    add("session_id = ?", sessionId === undefined ? undefined : checkText("sessionId", sessionId));
+    add(
+      "snapshot_type = ?",
+      type === undefined ? undefined : checkOneOf("type", type, SNAPSHOT_TYPES),
+    );
+    add("timestamp >= ?", sinceMs === undefined ? undefined : checkMoment("sinceMs", sinceMs));
+    add("timestamp < ?", untilMs === undefined ? undefined : checkMoment("untilMs", untilMs));
     const where = conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
     return this.#connection
       .prepare<UsageSnapshot>(
@@ -167,7 +174,7 @@ export class UsageSnapshotStore {
         `SELECT ${COLUMNS} FROM usage_snapshots WHERE session_id = ? ORDER BY timestamp DESC, id DESC`,
         "read snapshots",
       )
-      .all(sessionId);
+      .all(checkText("sessionId", sessionId));
   }
 
   /** The newest snapshot of a type in a session; null when there is none. */
@@ -176,6 +183,7 @@ export class UsageSnapshotStore {
   }
 
   #check(snapshot: NewUsageSnapshot): Omit<UsageSnapshot, "id"> {
+    checkKeys("snapshots.insert", snapshot, NEW_SNAPSHOT_KEYS);
     return {
       session_id: checkNonEmpty("session_id", snapshot.session_id),
       snapshot_data: checkJson("snapshot_data", snapshot.snapshot_data),

@@ -13,6 +13,10 @@ export interface UsageStore {
   readonly connection: Connection;
   /** Epoch milliseconds: the one clock of everything that is written. */
   readonly now: () => number;
+  /** How long the machine has run, in milliseconds, suspended or not: what the clock is held against. */
+  readonly uptimeMs: () => number;
+  /** Both when the store was made. */
+  readonly madeAt: { readonly now: number; readonly uptimeMs: number };
   readonly config: UsageConfigStore;
   readonly sessions: SessionStore;
   readonly events: EventStore;
@@ -24,12 +28,18 @@ export interface UsageStore {
 }
 
 /** Statements are compiled when they are first used, so an unused aggregate costs nothing. */
-export function createUsageStore(connection: Connection, now: () => number): UsageStore {
+export function createUsageStore(
+  connection: Connection,
+  now: () => number,
+  uptimeMs: () => number,
+): UsageStore {
   const sessions = new SessionStore(connection, now);
   const rollups = new UsageRollupStore(connection);
   return {
     connection,
     now,
+    uptimeMs,
+    madeAt: { now: now(), uptimeMs: uptimeMs() },
     config: new UsageConfigStore(connection, now),
     sessions,
     events: new EventStore(connection, sessions, now),

@@ -219,6 +219,19 @@ describe("db.prune() and the clock", () => {
     expect(clocked.db.snapshots.list()).toHaveLength(41);
   });
 
+  it.each([2, 20, 365])(
+    "refuses a jump of %d days of an open database, even after a write",
+    async (days) => {
+      using clocked = grown();
+      clocked.jump(days * DAY);
+      clocked.db.snapshots.insert({ session_id: "s", snapshot_data: {} });
+      expect((await errorOfAsync(clocked.db.prune({ olderThanMs: 10 * DAY }))).code).toBe(
+        "CLOCK_JUMPED",
+      );
+      expect(clocked.db.snapshots.list()).toHaveLength(42);
+    },
+  );
+
   it("goes by the clock when told to trust it", async () => {
     using clocked = grown();
     clocked.time += 365 * DAY;

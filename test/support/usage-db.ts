@@ -6,21 +6,28 @@ export const NOON = Date.UTC(2026, 10, 20, 12);
 
 export interface ClockedDb extends Disposable {
   readonly db: UsageDb;
-  /** What the database's clock says next. */
+  /** What the database's clock says next; setting it lets the time pass. */
   time: number;
+  /** Moves the clock without any time passing. */
+  jump(ms: number): void;
 }
 
 /** A migrated database whose clock stands still until the test moves it. */
 export function clockedDb(path = ":memory:", time: number = NOON): ClockedDb {
-  const clock = { time };
-  const db = openUsageDb(path, { now: () => clock.time });
+  const clock = { time, ranMs: 0 };
+  // The machine runs as long as the clock says, unless a test makes them part.
+  const db = openUsageDb(path, { now: () => clock.time, uptimeMs: () => clock.ranMs });
   return {
     db,
     get time() {
       return clock.time;
     },
     set time(value) {
+      clock.ranMs += value - clock.time;
       clock.time = value;
+    },
+    jump(ms) {
+      clock.time += ms;
     },
     [Symbol.dispose]: () => db.close(),
   };
