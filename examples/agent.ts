@@ -28,39 +28,50 @@ const stop = new AbortController();
 process.once("SIGTERM", () => stop.abort());
 process.once("SIGINT", () => stop.abort());
 
-const pruning = Bun.cron("30 4 * * *", async () => {
-  const { deleted, kept } = await db.prune({ olderThanMs: 30 * DAY_MS, signal: stop.signal });
-  console.log(`pruned ${deleted}, kept ${kept}`);
+let pruning = Promise.resolve();
+const daily = Bun.cron("30 4 * * *", () => {
+  pruning = attempt(prune);
 });
-
 while (!stop.signal.aborted) {
-  await refresh();
-  await pause((db.config.get()?.refresh_rate ?? 10) * 1000);
+  await attempt(refresh);
+  await pause();
 }
-pruning.stop();
+daily.stop();
+await pruning;
 db.close();
 console.log("stopped");
 
 async function refresh(): Promise<void> {
+  const { messages } = await syncTranscripts(db, { claudeRoots: roots, signal: stop.signal });
+  const today = new Date().toISOString().slice(0, 10);
+  const report = reportDaily(db, { timeZone: "UTC", since: today });
+  db.snapshots.insert({
+    session_id: SESSION_ID,
+    snapshot_data: { version: 1, today: report.totals },
+  });
+  console.log(`${messages.inserted} new message(s)`);
+}
+
+async function prune(): Promise<void> {
+  const { deleted, kept } = await db.prune({ olderThanMs: 30 * DAY_MS, signal: stop.signal });
+  console.log(`pruned ${deleted}, kept ${kept}`);
+}
+
+/** Busy or full: says so and leaves it to the next turn. What was committed stays. */
+async function attempt(work: () => Promise<void>): Promise<void> {
   try {
-    const { messages } = await syncTranscripts(db, { claudeRoots: roots, signal: stop.signal });
-    const { daily } = reportDaily(db, { timeZone: "UTC", lastDays: 1 });
-    db.snapshots.insert({
-      session_id: SESSION_ID,
-      snapshot_data: { version: 1, today: daily[0] ?? null },
-    });
-    console.log(`${messages.inserted} new message(s)`);
+    await work();
   } catch (error) {
     if (!(error instanceof UsageDbError)) throw error;
-    // Busy or full: say so and try again at the next turn. What was committed stays.
     if (error.code !== "CANCELLED")
       console.error(`${error.code}: ${error.message} (${error.hint})`);
   }
 }
 
-/** Sleeps, but not through a signal. */
-async function pause(ms: number): Promise<void> {
-  await setTimeout(ms, undefined, { signal: stop.signal }).catch((error: unknown) => {
+/** Sleeps for `refresh_rate` seconds, but not through a signal. */
+async function pause(): Promise<void> {
+  const seconds = db.config.get()?.refresh_rate ?? 10;
+  await setTimeout(seconds * 1000, undefined, { signal: stop.signal }).catch((error: unknown) => {
     if (!stop.signal.aborted) throw error;
   });
 }

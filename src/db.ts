@@ -1,5 +1,6 @@
 /** The functions of the earlier usage database, name for name, over one default handle. */
-import { InputError } from "./errors.ts";
+import { resolve } from "node:path";
+import { InputError, refuseValue } from "./errors.ts";
 import { pruneSnapshotsSync } from "./retention/prune.ts";
 import { DAY_MS } from "./retention/clock.ts";
 import { checkInteger, checkNumber } from "./store/checks.ts";
@@ -32,11 +33,22 @@ const HOUR_MS = 3_600_000;
 let handle: UsageDb | null = null;
 
 /**
- * Opens and migrates the default handle; a second call with the handle open does nothing.
+ * Opens and migrates the default handle; a second call for the same file does nothing.
  * @param path `usage.db` in the current folder when left out.
+ * @throws {InputError} VALUE_INVALID when another file is open: its rows would end up in the first one.
  */
 export function initDatabase(path = "usage.db", options: UsageDbOptions = {}): void {
-  if (handle === null || handle.connection.isClosed) handle = openUsageDb(path, options);
+  if (handle === null || handle.connection.isClosed) {
+    handle = openUsageDb(path, options);
+    return;
+  }
+  const open = handle.connection.path;
+  if (path === open || resolve(path) === open) return;
+  refuseValue(
+    "path",
+    "another file than the one that is open",
+    `${open}, or closeDatabase() first`,
+  );
 }
 
 /** Closes the default handle; `initDatabase` opens it again. */

@@ -50,7 +50,8 @@ describe("the functions of the earlier usage database", () => {
     using folder = tempFolder();
     legacy.initDatabase(folder.at("usage.db"));
     legacy.updateUsageConfig({ plan: "pro" });
-    legacy.initDatabase(folder.at("other.db"));
+    legacy.initDatabase(folder.at("usage.db"));
+    expect(errorOf(() => legacy.initDatabase(folder.at("other.db"))).details["field"]).toBe("path");
     expect(legacy.getUsageConfig()?.plan).toBe("pro");
     legacy.closeDatabase();
     legacy.initDatabase(folder.at("usage.db"));
@@ -61,6 +62,10 @@ describe("the functions of the earlier usage database", () => {
     open();
     expect(legacy.updateUsageConfig({ plan: "pro", refresh_rate: 30, theme: "dark" })).toBe(true);
     expect(legacy.getUsageConfig()).toMatchObject({ plan: "pro", refresh_rate: 30, theme: "dark" });
+    const row = legacy.getUsageConfig() as legacy.UsageConfig;
+    expect(legacy.updateUsageConfig({ ...row, view: "daily" })).toBe(true);
+    expect(legacy.getUsageConfig()?.view).toBe("daily");
+    expect(errorOf(() => legacy.updateUsageConfig({ ...row, id: 9 })).code).toBe("OPTION_UNKNOWN");
     expect(legacy.resetUsageConfig()).toBe(true);
     expect(legacy.getUsageConfig()).toMatchObject({
       plan: "custom",

@@ -3,7 +3,7 @@ import { type Command, GLOBAL_ARGS } from "../command.ts";
 
 export const version: Command = {
   meta: { name: "version", description: "Print the versions of usagedb and Bun" },
-  args: { json: GLOBAL_ARGS.json, quiet: GLOBAL_ARGS.quiet, help: GLOBAL_ARGS.help },
+  args: { ...GLOBAL_ARGS },
   examples: [["usagedb --version", "the same"]],
   run: async ({ output }) => {
     output.text(`usagedb ${TOOL_VERSION} (Bun ${Bun.version})`);

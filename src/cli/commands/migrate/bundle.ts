@@ -22,9 +22,7 @@ export const bundle: Command = {
       valueHint: "SPECIFIER",
       description: 'where the module imports its type from (default: "usagedb/migrate")',
     },
-    json: GLOBAL_ARGS.json,
-    quiet: GLOBAL_ARGS.quiet,
-    help: GLOBAL_ARGS.help,
+    ...GLOBAL_ARGS,
   },
   examples: [
     [

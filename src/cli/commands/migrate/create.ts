@@ -18,9 +18,7 @@ export const create: Command = {
       description: "what it does, as words: add_user_tracking",
     },
     ...DIR_ARG,
-    json: GLOBAL_ARGS.json,
-    quiet: GLOBAL_ARGS.quiet,
-    help: GLOBAL_ARGS.help,
+    ...GLOBAL_ARGS,
   },
   examples: [
     [
