@@ -1,4 +1,5 @@
-import { InputError } from "../../errors.ts";
+import { existsSync } from "node:fs";
+import { InputError, OperationError } from "../../errors.ts";
 import { type Command, type CommandContext, GLOBAL_ARGS } from "../command.ts";
 import { databasePath } from "../paths.ts";
 import { megabytes } from "../progress.ts";
@@ -27,7 +28,9 @@ export const backup: Command = {
     const { args, output, env } = context;
     const { openConnection } = await import("../../engine/sqlite/open.ts");
     const { backupDatabase } = await import("../../engine/sqlite/backup.ts");
+    const { refuseForeign } = await import("../../store/schema.ts");
     using connection = openConnection(databasePath(args["db"], env), { mode: "existing" });
+    refuseForeign(connection);
     const file = args["file"];
     const target = typeof file === "string" ? file : defaultTarget(connection.path, context);
     const report = backupDatabase(connection, target);
@@ -55,6 +58,7 @@ export const restore: Command = {
   run: async ({ args, output, env }) => {
     const { restoreDatabase } = await import("../../engine/sqlite/backup.ts");
     const database = databasePath(args["db"], env);
+    await refuseStrangers(String(args["file"]), database);
     if (args["yes"] !== true && !(await confirm(database))) return 1;
     const report = await restoreDatabase(String(args["file"]), database);
     output.outcome(`Restored ${report.restoredTo} from ${report.path}.`);
@@ -62,6 +66,28 @@ export const restore: Command = {
     return 0;
   },
 };
+
+/** Neither another application's file, nor a backup of a newer usagedb, has a place in the other's place. */
+async function refuseStrangers(backupFile: string, database: string): Promise<void> {
+  const { openConnection } = await import("../../engine/sqlite/open.ts");
+  const { readLedgerHead } = await import("../../engine/sqlite/ledger.ts");
+  const { ownMigrations, refuseForeign } = await import("../../store/schema.ts");
+  if (existsSync(database)) {
+    using live = openConnection(database, { mode: "existing" });
+    refuseForeign(live);
+  }
+  if (!existsSync(backupFile)) return;
+  using copy = openConnection(backupFile, { mode: "read" });
+  refuseForeign(copy);
+  const latest = ownMigrations().versions().at(-1) ?? 0;
+  const version = readLedgerHead(copy)?.version ?? 0;
+  if (version <= latest) return;
+  throw new OperationError(
+    "DATABASE_NEWER",
+    `Cannot restore ${backupFile}: it is at version ${version}, expected at most ${latest}`,
+    { details: { path: backupFile, currentVersion: version, latestVersion: latest } },
+  );
+}
 
 function defaultTarget(database: string, { now }: CommandContext): string {
   return `${database}.${new Date(now()).toISOString().replace(/[-:]|\.\d+/g, "")}.backup`;

@@ -33,9 +33,7 @@ export const testMigrations: Command = {
       description: "also kill a migrating process N times and look at what is left",
     },
     ...DIR_ARG,
-    json: GLOBAL_ARGS.json,
-    quiet: GLOBAL_ARGS.quiet,
-    help: GLOBAL_ARGS.help,
+    ...GLOBAL_ARGS,
   },
   examples: [
     ["bun scripts/test-migrations.ts", "the product's own migrations"],

@@ -9,13 +9,15 @@ import {
   readFileSync,
   readSync,
   statSync,
-  unlinkSync,
+  renameSync,
+  rmSync,
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { Database } from "bun:sqlite";
-import { InputError, OperationError } from "../../errors.ts";
+import { InputError, OperationError, type UsageDbError } from "../../errors.ts";
 import { Connection } from "./connection.ts";
+import { openConnection } from "./open.ts";
 import { quoteIdentifier } from "./quote.ts";
 import { toUsageDbError } from "./sqlite-errors.ts";
 
@@ -48,9 +50,9 @@ export function backupDatabase(connection: Connection, target: string): BackupRe
   const path = resolve(target);
   refuseTarget(path);
   const draft = join(dirname(path), `.${basename(path)}.${crypto.randomUUID()}.partial`);
-  // Exclusive creation never follows a planted link; VACUUM INTO accepts an empty file and keeps its mode.
-  closeSync(openSync(draft, "wx", 0o600));
   try {
+    // Exclusive creation never follows a planted link; VACUUM INTO accepts an empty file and keeps its mode.
+    closeSync(openSync(draft, "wx", 0o600));
     const before = countRows(connection);
     copyInto(connection, draft);
     const rows = verifyCopy(draft);
@@ -59,16 +61,42 @@ export function backupDatabase(connection: Connection, target: string): BackupRe
     }
     flush(draft);
     const sha256 = hashFile(draft);
-    // Unlike a rename, a link never replaces a file that appeared meanwhile.
-    linkSync(draft, path);
+    publish(draft, path);
     writeFileSync(hashPath(path), `${sha256}  ${basename(path)}\n`, { mode: 0o600, flag: "wx" });
     flush(dirname(path));
     return { path, sizeBytes: statSync(path).size, sha256, rows };
   } catch (error) {
-    throw toUsageDbError(error, `back up ${connection.path}`, { path: connection.path });
+    throw toFileError(error, `back up ${connection.path}`, path);
   } finally {
-    unlinkSync(draft);
+    rmSync(draft, { force: true });
   }
+}
+
+/** Unlike a rename, a link never replaces a file that appeared meanwhile; some file systems have only the rename. */
+function publish(draft: string, path: string): void {
+  try {
+    linkSync(draft, path);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code !== "EPERM" && code !== "ENOTSUP" && code !== "EOPNOTSUPP" && code !== "ENOSYS")
+      throw error;
+    closeSync(openSync(path, "wx", 0o600));
+    renameSync(draft, path);
+  }
+}
+
+/** Codes of the file system in the words of the catalogue. */
+function toFileError(error: unknown, action: string, path: string): UsageDbError {
+  const code =
+    error instanceof Error && "syscall" in error && "code" in error ? String(error.code) : null;
+  if (code === null) return toUsageDbError(error, action, { path });
+  const known =
+    code === "ENOSPC" ? "DATABASE_FULL" : code === "EIO" ? "DATABASE_IO" : "DATABASE_CANNOT_OPEN";
+  return new OperationError(known, `Cannot ${action}: ${code} at ${path}`, {
+    details: { path, code },
+    cause: error,
+    hint: "Check that the folder exists, may be written and has room.",
+  });
 }
 
 const hashPath = (path: string): string => `${path}.sha256`;
@@ -98,20 +126,36 @@ export async function restoreDatabase(
   }
   const sha256 = hashFile(path);
   const expected = hashBeside(path);
-  if (expected !== null && expected !== sha256)
+  if (expected !== null && expected !== sha256) {
     throw unverified(path, "its SHA-256 is not the one written beside it");
+  }
   const rows = verifyCopy(path);
-  if (!existsSync(restoredTo)) closeSync(openSync(restoredTo, "wx", 0o600));
+  // Opened first for its rules (no link, no folder, private when new) and for the lock, which node:sqlite's
+  // backup reports as "not an error" when somebody else has it.
+  using live = openConnection(restoredTo, { busyTimeoutMs });
+  live.transaction(() => undefined, `restore ${restoredTo}`);
+  await replaceContent(path, restoredTo, busyTimeoutMs);
+  return { path, sizeBytes: statSync(path).size, sha256, rows, restoredTo };
+}
+
+async function replaceContent(
+  path: string,
+  restoredTo: string,
+  busyTimeoutMs: number,
+): Promise<void> {
   const sqlite = await import("node:sqlite");
   const source = new sqlite.DatabaseSync(path, { readOnly: true, timeout: busyTimeoutMs });
   try {
     await sqlite.backup(source, restoredTo, { rate: -1 });
   } catch (error) {
-    throw toUsageDbError(error, `restore ${restoredTo}`, { path: restoredTo });
+    throw new OperationError(
+      "DATABASE_BUSY",
+      `Cannot restore ${restoredTo}: another process came in between, expected it for itself`,
+      { details: { path: restoredTo }, cause: error },
+    );
   } finally {
     source.close();
   }
-  return { path, sizeBytes: statSync(path).size, sha256, rows, restoredTo };
 }
 
 function refuseTarget(path: string): void {

@@ -119,6 +119,21 @@ describe("restoreDatabase()", () => {
     expect(restored.readOnce("SELECT count(*) FROM notes WHERE text LIKE 'new%'")).toEqual([[0]]);
   });
 
+  it("says that the database is busy, or a link, and leaves it alone", async () => {
+    using folder = tempFolder();
+    using connection = openConnection(database(folder, "live.db", 3));
+    const { path } = backupDatabase(connection, folder.at("copy.db"));
+    connection.runOnce("UPDATE notes SET text = 'kept'");
+    connection.runOnce("BEGIN IMMEDIATE");
+    const busy = await errorOfAsync(restoreDatabase(path, folder.at("live.db"), 50));
+    connection.runOnce("ROLLBACK");
+    expect([busy.code, busy.exitCode]).toEqual(["DATABASE_BUSY", 4]);
+    symlinkSync(folder.at("live.db"), folder.at("link.db"));
+    const link = await errorOfAsync(restoreDatabase(path, folder.at("link.db")));
+    expect(link.code).toBe("DATABASE_PATH_INVALID");
+    expect(connection.readOnce("SELECT DISTINCT text FROM notes")).toEqual([["kept"]]);
+  });
+
   it("makes the file when it is gone, privately", async () => {
     using folder = tempFolder();
     using connection = openConnection(database(folder, "live.db", 3));
@@ -166,20 +181,13 @@ describe("restoreDatabase()", () => {
       backupDatabase(a, folder.at("a.backup"));
       backupDatabase(b, folder.at("b.backup"));
     }
+    const script = `import { restoreDatabase } from "./src/index.ts";
+      await restoreDatabase(process.argv[1], process.argv[2]);`;
     const restore = (source: string): Bun.Subprocess =>
-      Bun.spawn(
-        [
-          process.execPath,
-          "src/cli/bin.ts",
-          "restore",
-          source,
-          "--yes",
-          "--quiet",
-          "--db",
-          folder.at("live.db"),
-        ],
-        { stdout: "ignore", stderr: "ignore" },
-      );
+      Bun.spawn([process.execPath, "-e", script, source, folder.at("live.db")], {
+        stdout: "ignore",
+        stderr: "ignore",
+      });
     const startedAt = performance.now();
     await restore(folder.at("a.backup")).exited;
     const undisturbedMs = performance.now() - startedAt;

@@ -1,15 +1,20 @@
 /** The part of `migrate up` that is needed only when something is pending. */
+import { existsSync } from "node:fs";
 import type { ExitCode } from "../../../errors.ts";
+import type { PlanUpOptions } from "../../../migration/plan.ts";
 import type { CommandContext } from "../../command.ts";
-import { migrationSource } from "../../migration-source.ts";
+import { databasePath } from "../../paths.ts";
 import { openTarget, versionArg } from "../../migration-target.ts";
 import { renderStep } from "../../render-migrations.ts";
 
 export async function applyPending(context: CommandContext): Promise<ExitCode> {
   const { args, output } = context;
   const target = versionArg(args, "to");
-  // A misspelt directory must not leave a new, empty database behind.
-  migrationSource(args).versions();
+  const options = {
+    ...(target === undefined ? {} : { target }),
+    allowOutOfOrder: args["allow-out-of-order"] === true,
+  };
+  await refuseImpossible(context, options);
   using database = await openTarget(context, "create");
   const migrator = await database.migrator((event) => {
     if (event.type === "applied" && !output.isJson)
@@ -17,10 +22,7 @@ export async function applyPending(context: CommandContext): Promise<ExitCode> {
     if (event.type === "replanned")
       output.note("  another process is migrating too; going on from where it is");
   });
-  const { fromVersion, toVersion, steps } = migrator.up({
-    ...(target === undefined ? {} : { target }),
-    allowOutOfOrder: args["allow-out-of-order"] === true,
-  });
+  const { fromVersion, toVersion, steps } = migrator.up(options);
   output.outcome(
     steps.length === 0
       ? `Nothing to do: version ${toVersion} is the newest.`
@@ -28,4 +30,11 @@ export async function applyPending(context: CommandContext): Promise<ExitCode> {
   );
   output.json({ fromVersion, toVersion, steps });
   return 0;
+}
+
+/** A directory misspelt, a file that cannot be read or a target unknown must not leave a new, empty database behind. */
+async function refuseImpossible(context: CommandContext, options: PlanUpOptions): Promise<void> {
+  if (existsSync(databasePath(context.args["db"], context.env))) return;
+  using preview = await openTarget(context, "preview");
+  (await preview.migrator()).plan(options);
 }
