@@ -91,6 +91,7 @@ function findCommand(start: string[], argv: readonly string[], program: string):
     }
     if (word === undefined) word = group.fallback;
     else if (!isStart) name = `${name} ${word}`;
+    if (word === "help") return { node, name: name.slice(0, -" help".length), rest };
     if (!Object.hasOwn(group.commands, word)) {
       refuseWord(name.slice(0, name.length - word.length - 1), word, Object.keys(group.commands));
     }

@@ -1,9 +1,10 @@
 /**
  * The start of `migrate`. Almost every run of it finds nothing to do, and loading the command line costs more
- * than finding that out: the plainest lines are answered here, with three small modules, all others by `main`.
+ * than finding that out: the plainest lines are answered here, with a few small modules, all others by `main`.
  */
 import { peekLedgerHead } from "../engine/sqlite/peek.ts";
 import { isUpToDate, stampDirectory } from "../engine/up-to-date.ts";
+import type { SourceStamp } from "../engine/source.ts";
 import type { ExitCode } from "../errors.ts";
 
 export interface MigrateStartOptions {
@@ -17,7 +18,7 @@ const PEEK_TIMEOUT_MS = 5000;
 
 /** Runs `usagedb migrate …`; never throws and never exits. */
 export async function startMigrate(options: MigrateStartOptions): Promise<ExitCode> {
-  const answer = answerWhenUpToDate(options.argv);
+  const answer = answerWhenUpToDate(options);
   if (answer === null) return (await import("./main.ts")).main({ ...options, start: ["migrate"] });
   console.log(answer);
   return 0;
@@ -27,31 +28,45 @@ export async function startMigrate(options: MigrateStartOptions): Promise<ExitCo
  * What `up` says when nothing is pending for certain; null when that, or the command line, needs a closer
  * look. It asks the same two questions as the command does, so the answers are the same.
  */
-function answerWhenUpToDate(argv: readonly string[]): string | null {
+function answerWhenUpToDate({ argv, env }: MigrateStartOptions): string | null {
   const line = readPlainLine(argv);
   if (line === null) return null;
-  const head = peekLedgerHead(line.database, PEEK_TIMEOUT_MS);
+  const { database, directory } = line;
   try {
-    if (!isUpToDate(head, { stamp: () => stampDirectory(line.directory) })) return null;
+    const head = peekLedgerHead(database ?? defaultDatabase(env), PEEK_TIMEOUT_MS);
+    const stamp = (): SourceStamp => (directory === null ? ownStamp() : stampDirectory(directory));
+    if (head === null || !isUpToDate(head, { stamp })) return null;
+    return `Nothing to do: version ${head.version} is the newest.`;
   } catch {
-    // No such directory, or no right to read it: `main` has the words for it.
+    // No such directory, no right to read it, no home: `main` has the words for it.
     return null;
   }
-  return head === null ? null : `Nothing to do: version ${head.version} is the newest.`;
 }
 
-/** Reads `[up] --dir MIGRATIONS --db FILE`; null for every other line, wrong ones included. */
+/** Loaded only for a line without `--db`. */
+function defaultDatabase(env: MigrateStartOptions["env"]): string {
+  return (require("./paths.ts") as typeof import("./paths.ts")).databasePath(undefined, env);
+}
+
+/** Loaded only for a line without `--dir`. */
+function ownStamp(): SourceStamp {
+  const { migrations } =
+    require("../store/own-migrations.ts") as typeof import("../store/own-migrations.ts");
+  return { value: migrations.stamp, isSettled: true };
+}
+
+/** Reads `[up] [--dir MIGRATIONS] [--db FILE]`; null for every other line, wrong ones included. */
 function readPlainLine(
   argv: readonly string[],
-): { readonly directory: string; readonly database: string } | null {
-  let directory = "";
-  let database = "";
+): { readonly directory: string | null; readonly database: string | null } | null {
+  let directory: string | null = null;
+  let database: string | null = null;
   for (let i = argv[0] === "up" ? 1 : 0; i < argv.length; i += 2) {
     const value = argv[i + 1] ?? "";
     if (value === "" || value.startsWith("-")) return null;
-    if (argv[i] === "--dir" && directory === "") directory = value;
-    else if (argv[i] === "--db" && database === "") database = value;
+    if (argv[i] === "--dir" && directory === null) directory = value;
+    else if (argv[i] === "--db" && database === null) database = value;
     else return null;
   }
-  return directory === "" || database === "" ? null : { directory, database };
+  return { directory, database };
 }

@@ -103,8 +103,8 @@ class SqliteDriver implements MigrationDriver {
     if (before === null) return;
     this.#reading(() => {
       this.#connection.forgetStatements();
-      this.#connection.runOnce(`PRAGMA wal_autocheckpoint = ${before.autocheckpoint}`);
       this.#setForeignKeys(before.foreignKeys);
+      this.#connection.runOnce(`PRAGMA wal_autocheckpoint = ${before.autocheckpoint}`);
     });
     this.#settingsBefore = null;
   }
