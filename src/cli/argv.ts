@@ -86,10 +86,11 @@ function assignPositionals(
       declared.length === 0 ? "none" : `at most ${declared.length}`,
     );
   }
+  const usage = [command, ...declared.map(([name]) => name.toUpperCase())].join(" ");
   for (const [index, [name, definition]] of declared.entries()) {
     const value = positionals[index];
     if (value === undefined && definition.required === true)
-      refuse(command, `${name.toUpperCase()} is missing`, `\`${command} ${name.toUpperCase()}\``);
+      refuse(command, `${name.toUpperCase()} is missing`, `\`${usage}\``);
     if (value !== undefined) values[name] = value;
   }
 }
