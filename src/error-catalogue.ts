@@ -280,6 +280,18 @@ export const ERROR_CATALOGUE = Object.freeze({
     "A copy is not whole: its pages, its rows or its SHA-256 are wrong. Nothing was replaced by it.",
     "Make a new backup, or restore an older one.",
   ),
+  ADOPT_SOURCE_UNKNOWN: entry(
+    "operator",
+    1,
+    "The file to adopt is not the `events.db` of the earlier usage database.",
+    "Name the old file itself; anything else stays as it is.",
+  ),
+  ADOPT_UNBALANCED: entry(
+    "maintainer",
+    1,
+    "Rows of the old file are not accounted for; nothing was brought in.",
+    "Report it with the message and the version of usagedb.",
+  ),
   CLOCK_JUMPED: entry(
     "operator",
     1,
