@@ -35,7 +35,8 @@ export function readAtOnce<T>(connection: Connection, work: () => T): T {
   try {
     return work();
   } finally {
-    connection.runOnce("ROLLBACK");
+    // SQLite ends it by itself after some errors, which a failing ROLLBACK would hide.
+    if (connection.inTransaction) connection.runOnce("ROLLBACK");
   }
 }
 
