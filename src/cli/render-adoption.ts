@@ -30,11 +30,11 @@ export function renderAdoption({ tables, leftAlone }: AdoptionReport): string {
 function remarkLines({ table, repairs, remarks, reasons }: TableBalance): string[] {
   const list = (counts: Readonly<Record<string, number>>): string =>
     Object.entries(counts)
-      .map(([what, count]) => `${what} ${count}`)
+      .map(([what, count]) => `${what.replaceAll("-", " ")} ${count}`)
       .join(", ");
   return [
     ...(Object.keys(repairs).length === 0 ? [] : [`${table}: repaired: ${list(repairs)}`]),
-    ...(Object.keys(remarks).length === 0 ? [] : [`${table}: as it was: ${list(remarks)}`]),
+    ...(Object.keys(remarks).length === 0 ? [] : [`${table}: of note: ${list(remarks)}`]),
     ...reasons.map((reason) => `${table}: ${printable(reason)}`),
   ];
 }

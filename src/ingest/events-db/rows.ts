@@ -11,15 +11,15 @@ import { isBlockId, readTime, type TimeRepair } from "./times.ts";
 /** What was changed in a row. */
 export type Repair =
   | TimeRepair
-  | "not JSON"
-  | "chat not JSON"
-  | "no session id"
-  | "session id not text"
-  | "unknown type"
-  | "not text";
+  | "not-json"
+  | "chat-not-json"
+  | "no-session-id"
+  | "session-id-not-text"
+  | "unknown-type"
+  | "not-text";
 
 /** What is worth knowing of a row that is fine. */
-export type Remark = "block id as session" | "orphan" | "columns carried";
+export type Remark = "block-id-as-session" | "orphan" | "columns-carried";
 
 export interface OldRow {
   /** The rowid's digits: JavaScript would round a large one. */
@@ -101,7 +101,7 @@ export function adoptSnapshot(
     snapshot_data: reader.document("snapshot_data"),
   };
   const { repairs, remarks } = reader;
-  if (!remarks.has("block id as session") && !hasEvents(sessionId)) remarks.add("orphan");
+  if (!remarks.has("block-id-as-session") && !hasEvents(sessionId)) remarks.add("orphan");
   return { row, sessionId, knownAt, repairs, remarks };
 }
 
@@ -131,11 +131,11 @@ class RowReader {
   sessionId(): string {
     const old = this.#get("session_id");
     if (isStorable(old) && old !== "") {
-      if (isBlockId(old)) this.remarks.add("block id as session");
+      if (isBlockId(old)) this.remarks.add("block-id-as-session");
       return old;
     }
     const isMissing = old === null || old === "";
-    this.#replace("session_id", old, isMissing ? "no session id" : "session id not text");
+    this.#replace("session_id", old, isMissing ? "no-session-id" : "session-id-not-text");
     if (isMissing) return NO_SESSION;
     // Different ids stay different.
     const bytes = Buffer.from(typeof old === "number" ? String(old) : old);
@@ -154,14 +154,14 @@ class RowReader {
   requiredText(column: string): string {
     const old = this.#get(column);
     if (isStorable(old) && old !== "") return old;
-    this.#replace(column, old, "not text");
+    this.#replace(column, old, "not-text");
     return UNKNOWN_TEXT;
   }
 
   optionalText(column: string): string | null {
     const old = this.#get(column);
     if (old === null || isStorable(old)) return old;
-    this.#replace(column, old, "not text");
+    this.#replace(column, old, "not-text");
     return null;
   }
 
@@ -169,7 +169,7 @@ class RowReader {
     const old = this.#get("snapshot_type");
     const known = SNAPSHOT_TYPES.find((type) => type === old);
     if (known !== undefined) return known;
-    this.#replace("snapshot_type", old, "unknown type");
+    this.#replace("snapshot_type", old, "unknown-type");
     return "stats";
   }
 
@@ -177,18 +177,18 @@ class RowReader {
     const value = this.#get("chat");
     if (value === null) return null;
     const isJson = this.#old.json.has("chat");
-    if (!isJson) this.repairs.add("chat not JSON");
+    if (!isJson) this.repairs.add("chat-not-json");
     return carry({ column: "chat", value, isJson }, new Map(), new Map());
   }
 
   /** The row's document, with the columns that we do not have and the values that were replaced. */
   document(column: string): string {
     const isJson = this.#old.json.has(column);
-    if (!isJson) this.repairs.add("not JSON");
+    if (!isJson) this.repairs.add("not-json");
     const others = [...this.#old.columns].filter(
       ([name, value]) => value !== null && !this.#known.includes(name),
     );
-    if (others.length > 0) this.remarks.add("columns carried");
+    if (others.length > 0) this.remarks.add("columns-carried");
     const value = this.#get(column);
     return carry({ column, value, isJson }, new Map(others), this.#replaced);
   }

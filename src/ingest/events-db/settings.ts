@@ -36,7 +36,7 @@ export function adoptSettings(store: UsageStore, source: EventsDb, isDryRun: boo
     return tally;
   }
   if (!isDryRun) store.config.update(settings);
-  tally.addBroughtIn(refused.length > 0 ? ["setting refused"] : [], []);
+  tally.addBroughtIn(refused.length > 0 ? ["setting-refused"] : [], []);
   return tally;
 }
 

@@ -5,9 +5,9 @@ export type TimeRepair =
   | "seconds"
   | "microseconds"
   | "nanoseconds"
-  | "fraction of a millisecond"
-  | "time as text"
-  | "unusable time";
+  | "fraction-of-a-millisecond"
+  | "time-as-text"
+  | "unusable-time";
 
 export interface ReadTime {
   /** Epoch milliseconds; null when no time can be made of it. */
@@ -30,7 +30,7 @@ const UNITS: readonly {
   { from: MIN_TIMESTAMP_MS * 1e6, perMs: 1e6, repair: "nanoseconds" },
 ];
 
-const UNUSABLE: ReadTime = { at: null, repair: "unusable time", isExact: false };
+const UNUSABLE: ReadTime = { at: null, repair: "unusable-time", isExact: false };
 
 /** Reads a time of any unit, as a number or as ISO text; text without a zone is UTC, as SQLite writes it. */
 export function readTime(value: unknown): ReadTime {
@@ -46,7 +46,7 @@ function readNumber(value: number): ReadTime {
   const at = unit.repair === "seconds" ? Math.round(value * 1e3) : Math.floor(value / unit.perMs);
   const isWhole = Number.isSafeInteger(value);
   const isExact = isWhole && (unit.perMs < 1 || value % unit.perMs === 0);
-  return { at, repair: unit.repair ?? (isWhole ? null : "fraction of a millisecond"), isExact };
+  return { at, repair: unit.repair ?? (isWhole ? null : "fraction-of-a-millisecond"), isExact };
 }
 
 function readText(text: string): ReadTime {
@@ -56,7 +56,7 @@ function readText(text: string): ReadTime {
   if (plain === null) return UNUSABLE;
   const at = Date.parse(`${plain[1]}T${plain[2]}${plain[3] ?? "Z"}`);
   const isSensible = at >= MIN_TIMESTAMP_MS && at < MIN_TIMESTAMP_MS * 1e3;
-  return isSensible ? { at, repair: "time as text", isExact: false } : UNUSABLE;
+  return isSensible ? { at, repair: "time-as-text", isExact: false } : UNUSABLE;
 }
 
 /** True for the start of a block, `2025-09-30T10:00:00.000Z`, which stands where a session should. */

@@ -45,10 +45,10 @@ events              3           3         1      0     0
 usage_snapshots     2           2         2      0     0
 usage_config        1           0         0      1     0
 
-events: repaired: not JSON 1, seconds 1
-events: as it was: columns carried 1
+events: repaired: not json 1, seconds 1
+events: of note: columns carried 1
 usage_snapshots: repaired: seconds 2
-usage_snapshots: as it was: block id as session 1, orphan 1
+usage_snapshots: of note: block id as session 1, orphan 1
 schema_migrations: left alone, 1 row(s)
 themes: left alone, 1 row(s)
 `;

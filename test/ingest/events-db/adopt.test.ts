@@ -92,11 +92,11 @@ describe.each(SHAPES)("adoptEventsDb() of a file %j", (shape) => {
         { read: ROWS, broughtIn: ROWS, known: 0, left: 0 },
       ]);
       expect(repairs).toEqual({
-        "not JSON": counts?.brokenJson ?? -1,
+        "not-json": counts?.brokenJson ?? -1,
         seconds: counts?.seconds ?? -1,
       });
       expect(remarks?.["orphan"] ?? 0).toBe(counts?.orphans ?? -1);
-      expect(remarks?.["block id as session"] ?? 0).toBe(counts?.blockIds ?? -1);
+      expect(remarks?.["block-id-as-session"] ?? 0).toBe(counts?.blockIds ?? -1);
     }
     expect(report.leftAlone).toEqual([
       { table: "schema_migrations", rows: 1 },
@@ -209,13 +209,13 @@ describe("adoptEventsDb()", () => {
       broughtIn: 12,
       repaired: 9,
       repairs: {
-        "chat not JSON": 1,
+        "chat-not-json": 1,
         microseconds: 1,
-        "no session id": 1,
-        "not JSON": 2,
-        "not text": 1,
-        "session id not text": 2,
-        "unusable time": 3,
+        "no-session-id": 1,
+        "not-json": 2,
+        "not-text": 1,
+        "session-id-not-text": 2,
+        "unusable-time": 3,
       },
     });
     const base64 = Buffer.from(badBytes).toString("base64");

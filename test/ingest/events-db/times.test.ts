@@ -8,13 +8,13 @@ describe("readTime()", () => {
     [AT, { at: AT, repair: null, isExact: true }],
     [AT / 1000, { at: AT, repair: "seconds", isExact: true }],
     [AT / 1000 + 0.25, { at: AT + 250, repair: "seconds", isExact: false }],
-    [AT + 0.5, { at: AT, repair: "fraction of a millisecond", isExact: false }],
+    [AT + 0.5, { at: AT, repair: "fraction-of-a-millisecond", isExact: false }],
     [AT * 1000, { at: AT, repair: "microseconds", isExact: true }],
     [AT * 1000 + 7, { at: AT, repair: "microseconds", isExact: false }],
     [`${AT}123456`, { at: AT, repair: "nanoseconds", isExact: false }],
-    ["2025-09-30T10:00:00Z", { at: AT, repair: "time as text", isExact: false }],
-    ["2025-09-30 10:00:00", { at: AT, repair: "time as text", isExact: false }],
-    ["2025-09-30T12:00:00+02:00", { at: AT, repair: "time as text", isExact: false }],
+    ["2025-09-30T10:00:00Z", { at: AT, repair: "time-as-text", isExact: false }],
+    ["2025-09-30 10:00:00", { at: AT, repair: "time-as-text", isExact: false }],
+    ["2025-09-30T12:00:00+02:00", { at: AT, repair: "time-as-text", isExact: false }],
   ])("reads %p", (value, expected) =>
     expect(readTime(value)).toEqual(expected as ReturnType<typeof readTime>),
   );
@@ -32,7 +32,7 @@ describe("readTime()", () => {
   it.each([0, -1, 99_999_999, 1e21, Number.NaN, Infinity, null, "", "soon", "2025-13-45 10:00"])(
     "makes nothing of %p",
     (value) =>
-      expect(readTime(value)).toEqual({ at: null, repair: "unusable time", isExact: false }),
+      expect(readTime(value)).toEqual({ at: null, repair: "unusable-time", isExact: false }),
   );
 });
 
