@@ -1,6 +1,6 @@
 /** Opening somebody else's database so that nothing done with it can change a byte of it. */
 import { Database } from "bun:sqlite";
-import { OperationError } from "../../errors.ts";
+import { OperationError, type UsageDbError } from "../../errors.ts";
 import { Connection } from "./connection.ts";
 import { checkPath, DEFAULT_BUSY_TIMEOUT_MS, prepareFile } from "./open.ts";
 import { toUsageDbError } from "./sqlite-errors.ts";
@@ -10,13 +10,15 @@ import { toUsageDbError } from "./sqlite-errors.ts";
  * WAL that another program left. Its owner may have it open meanwhile. SQLite may leave an empty `-wal` and a `-shm`
  * beside it, as it does for every reader.
  * @throws {InputError} DATABASE_PATH_INVALID.
- * @throws {OperationError} DATABASE_NOT_FOUND, DATABASE_NOT_SQLITE, DATABASE_BUSY or DATABASE_CANNOT_OPEN.
+ * @throws {OperationError} DATABASE_NOT_FOUND, DATABASE_NOT_SQLITE, DATABASE_BUSY, or DATABASE_READONLY in
+ *   a folder where a reader may not make the files that WAL mode needs.
  */
 export function openUntouched(path: string, busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS): Connection {
   const file = checkPath(path);
   prepareFile(file, "existing");
-  const connection = new Connection(openDatabase(file), file);
+  let connection: Connection | null = null;
   try {
+    connection = new Connection(new Database(file, { readonly: true }), file);
     connection.runOnce(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
     connection.runOnce("PRAGMA trusted_schema = OFF");
     connection.runOnce("PRAGMA query_only = ON");
@@ -24,8 +26,8 @@ export function openUntouched(path: string, busyTimeoutMs = DEFAULT_BUSY_TIMEOUT
     connection.readOnce("SELECT count(*) FROM sqlite_schema");
     return connection;
   } catch (error) {
-    connection.close();
-    throw toUsageDbError(error, `open ${file}`, { path: file });
+    connection?.close();
+    throw withCopyHint(toUsageDbError(error, `open ${file}`, { path: file }));
   }
 }
 
@@ -40,16 +42,12 @@ export function readAtOnce<T>(connection: Connection, work: () => T): T {
   }
 }
 
-function openDatabase(file: string): Database {
-  try {
-    return new Database(file, { readonly: true });
-  } catch (error) {
-    const failure = toUsageDbError(error, `open ${file}`, { path: file });
-    if (failure.code !== "DATABASE_CANNOT_OPEN") throw failure;
-    throw new OperationError("DATABASE_CANNOT_OPEN", failure.message, {
-      details: failure.details,
-      hint: "Copy the file, with its -wal when there is one, to a folder that may be written.",
-      cause: error,
-    });
-  }
+/** In WAL mode even a reader needs a `-shm` beside the file, and so a folder that it may write. */
+function withCopyHint(error: UsageDbError): UsageDbError {
+  if (error.code !== "DATABASE_READONLY" && error.code !== "DATABASE_CANNOT_OPEN") return error;
+  return new OperationError(error.code, error.message, {
+    details: error.details,
+    hint: "Copy the file, with its -wal when there is one, to a folder that may be written.",
+    cause: error.cause,
+  });
 }

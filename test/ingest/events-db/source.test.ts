@@ -1,6 +1,6 @@
 import { describe, expect, it } from "bun:test";
 import { Database } from "bun:sqlite";
-import { readFileSync } from "node:fs";
+import { chmodSync, readFileSync } from "node:fs";
 import { EventsDb } from "../../../src/ingest/events-db/source.ts";
 import { openUsageDb } from "../../../src/index.ts";
 import { codeOf, errorOf } from "../../support/error-of.ts";
@@ -12,6 +12,7 @@ import {
   tableOf,
 } from "../../support/events-db.ts";
 import { chance } from "../../support/fault-rounds.ts";
+import { asOrdinaryUser } from "../../support/ordinary-user.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 describe("EventsDb", () => {
@@ -61,6 +62,19 @@ describe("EventsDb", () => {
     expect(codeOf(() => new EventsDb(folder.at("none.db")))).toBe("DATABASE_NOT_FOUND");
     expect(codeOf(() => new EventsDb(folder.at("text")))).toBe("DATABASE_NOT_SQLITE");
     expect(codeOf(() => new EventsDb(folder.path))).toBe("DATABASE_PATH_INVALID");
+  });
+
+  it("says to copy a file from a folder that may not be written", () => {
+    using folder = tempFolder();
+    const path = oldFile(folder.at("events.db"), () => undefined);
+    chmodSync(path, 0o644);
+    chmodSync(folder.path, 0o555);
+    const error = asOrdinaryUser(() => errorOf(() => new EventsDb(path)));
+    chmodSync(folder.path, 0o755);
+    expect([error.code, error.hint]).toEqual([
+      "DATABASE_READONLY",
+      expect.stringContaining("Copy the file"),
+    ]);
   });
 
   it("takes a file from before its version 1, which has events only", () => {
