@@ -280,6 +280,30 @@ export const ERROR_CATALOGUE = Object.freeze({
     "A copy is not whole: its pages, its rows or its SHA-256 are wrong. Nothing was replaced by it.",
     "Make a new backup, or restore an older one.",
   ),
+  ADOPT_SOURCE_UNKNOWN: entry(
+    "operator",
+    1,
+    "The file to adopt is not the `events.db` of the earlier usage database.",
+    "Name the old file itself; anything else stays as it is.",
+  ),
+  ADOPT_UNBALANCED: entry(
+    "maintainer",
+    1,
+    "Rows of the old file are not accounted for; nothing was brought in.",
+    "Report it with the message and the version of usagedb.",
+  ),
+  BASELINE_LEDGER_EXISTS: entry(
+    "operator",
+    1,
+    "A database with a ledger was to be given one; the ledger is left as it is.",
+    "Run `migrate status` to see what is applied, and `migrate up` to go on.",
+  ),
+  BASELINE_DIFFERS: entry(
+    "operator",
+    3,
+    "A database without a ledger has another schema than the versions named build.",
+    "Name the version whose schema it has, or mend the differences named.",
+  ),
   CLOCK_JUMPED: entry(
     "operator",
     1,

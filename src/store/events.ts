@@ -103,6 +103,15 @@ export class EventStore {
     }, "store an event");
   }
 
+  /** True when an event with this dedupe key is stored. */
+  has(dedupeKey: string): boolean {
+    return (
+      this.#connection
+        .prepare("SELECT 1 FROM events WHERE dedupe_key = ?", "read events")
+        .values(dedupeKey).length > 0
+    );
+  }
+
   /** The newest events, newest first. */
   recent(limit = 100): UsageEvent[] {
     return this.#connection

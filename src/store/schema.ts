@@ -2,6 +2,7 @@
 import { OperationError } from "../errors.ts";
 import { bundleSource, type MigrationSource } from "../engine/source.ts";
 import type { Connection } from "../engine/sqlite/connection.ts";
+import { earlierDatabaseHint } from "../engine/sqlite/earlier-database.ts";
 import { migrations } from "./own-migrations.ts";
 
 /** `PRAGMA application_id` of our files: "USDB". */
@@ -35,9 +36,13 @@ export function refuseForeign(connection: Connection): void {
 }
 
 function refuse(connection: Connection, observed: string, applicationId: number): never {
+  const hint = earlierDatabaseHint(connection);
   throw new OperationError(
     "DATABASE_FOREIGN",
     `Cannot use ${connection.path}: ${observed}, expected a database of usagedb or an empty file`,
-    { details: { path: connection.path, applicationId } },
+    {
+      details: { path: connection.path, applicationId },
+      ...(hint === undefined ? {} : { hint }),
+    },
   );
 }

@@ -167,6 +167,23 @@ export class UsageSnapshotStore {
       .all(...values, limit);
   }
 
+  /** How many stored snapshots say exactly this. */
+  countEqual(snapshot: Omit<UsageSnapshot, "id">): number {
+    const [[count] = []] = this.#connection
+      .prepare(
+        `SELECT count(*) FROM usage_snapshots
+         WHERE session_id = ? AND timestamp = ? AND snapshot_type = ? AND snapshot_data = ?`,
+        "read snapshots",
+      )
+      .values(
+        snapshot.session_id,
+        snapshot.timestamp,
+        snapshot.snapshot_type,
+        snapshot.snapshot_data,
+      );
+    return Number(count);
+  }
+
   /** Every snapshot of a session, newest first. */
   listBySession(sessionId: string): UsageSnapshot[] {
     return this.#connection

@@ -40,6 +40,15 @@ const MIGRATE: CommandGroup = {
       load: () =>
         (require("./test-migrations.ts") as typeof import("./test-migrations.ts")).testMigrations,
     },
+    adopt: {
+      description: "bring an earlier usage database's rows into this one",
+      load: () => (require("./migrate/adopt.ts") as typeof import("./migrate/adopt.ts")).adopt,
+    },
+    baseline: {
+      description: "enter versions as applied for a database without a ledger",
+      load: () =>
+        (require("./migrate/baseline.ts") as typeof import("./migrate/baseline.ts")).baseline,
+    },
     bundle: {
       description: "write a directory's migrations as one module",
       load: () => (require("./migrate/bundle.ts") as typeof import("./migrate/bundle.ts")).bundle,

@@ -5,6 +5,7 @@ import type { Step } from "../../migration/plan.ts";
 import type { Version } from "../../migration/version.ts";
 import type { LedgerHead } from "../driver.ts";
 import type { Connection } from "./connection.ts";
+import { earlierDatabaseHint } from "./earlier-database.ts";
 import { LEDGER_HEAD_SQL, ledgerHeadOf } from "./peek.ts";
 import { isSqliteError } from "./sqlite-errors.ts";
 
@@ -63,10 +64,14 @@ export function hasLedger(connection: Connection): boolean {
     .split(", ")
     .filter((column) => !columns.includes(column));
   if (missing.length === 0) return true;
+  const hint = earlierDatabaseHint(connection);
   throw new OperationError(
     "LEDGER_FOREIGN",
     `Cannot use the ledger of ${connection.path}: ${LEDGER_TABLE} has no column ${missing.join(", ")}, expected a ledger written by usagedb`,
-    { details: { path: connection.path, columns, missing } },
+    {
+      details: { path: connection.path, columns, missing },
+      ...(hint === undefined ? {} : { hint }),
+    },
   );
 }
 

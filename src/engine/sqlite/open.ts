@@ -98,7 +98,7 @@ function checkBusyTimeout(busyTimeoutMs: number): void {
 }
 
 /** An absolute path, so that nothing SQLite would read as a URI or a temporary file gets through. */
-function checkPath(path: unknown): string {
+export function checkPath(path: unknown): string {
   if (typeof path !== "string" || path.trim() === "") {
     return refusePath(String(path ?? ""), `it is ${describeKind(path)}`);
   }
@@ -108,7 +108,7 @@ function checkPath(path: unknown): string {
 }
 
 /** Returns the file's size in bytes, creating it when it is missing and may be. */
-function prepareFile(file: string, mode: "create" | "existing" | "read"): number {
+export function prepareFile(file: string, mode: "create" | "existing" | "read"): number {
   let stat = statOf(file);
   if (stat === undefined) {
     if (mode !== "create") {
