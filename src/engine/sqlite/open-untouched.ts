@@ -31,17 +31,6 @@ export function openUntouched(path: string, busyTimeoutMs = DEFAULT_BUSY_TIMEOUT
   }
 }
 
-/** Reads everything in `work` from one and the same moment, whatever is written to the file meanwhile. */
-export function readAtOnce<T>(connection: Connection, work: () => T): T {
-  connection.runOnce("BEGIN");
-  try {
-    return work();
-  } finally {
-    // SQLite ends it by itself after some errors, which a failing ROLLBACK would hide.
-    if (connection.inTransaction) connection.runOnce("ROLLBACK");
-  }
-}
-
 /** In WAL mode even a reader needs a `-shm` beside the file, and so a folder that it may write. */
 function withCopyHint(error: UsageDbError): UsageDbError {
   if (error.code !== "DATABASE_READONLY" && error.code !== "DATABASE_CANNOT_OPEN") return error;

@@ -1,5 +1,4 @@
 /** Brings everything that the earlier usage database holds into ours, in one transaction that adds up. */
-import { readAtOnce } from "../../engine/sqlite/open-untouched.ts";
 import { MIN_TIMESTAMP_MS } from "../../store/checks.ts";
 import type { UsageStore } from "../../store/usage-store.ts";
 import { checkBalance, checkGrowth, Tally, type TableBalance } from "./balance.ts";
@@ -39,9 +38,9 @@ export function adoptEventsDb(
   options: AdoptOptions = {},
 ): AdoptionReport {
   const run = (): AdoptionReport =>
-    readAtOnce(source.connection, () => new Adoption(store, source, options).run());
+    source.connection.reading(() => new Adoption(store, source, options).run());
   return options.dryRun === true
-    ? readAtOnce(store.connection, run)
+    ? store.connection.reading(run)
     : store.connection.transaction(run, `adopt ${source.connection.path}`);
 }
 
