@@ -256,6 +256,12 @@ export const ERROR_CATALOGUE = Object.freeze({
     "A rollback would need a down that was never written.",
     "Roll back to a version above it, or restore a backup.",
   ),
+  MIGRATION_HAZARD: entry(
+    "author",
+    1,
+    "A pending migration would lose rows or fail on rows that are there; nothing was applied.",
+    "Change the migration as each hazard says, or allow it by name with `--allow`.",
+  ),
   MIGRATION_TARGET_UNKNOWN: entry(
     "caller",
     2,

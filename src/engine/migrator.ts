@@ -15,7 +15,7 @@ import {
 import { NO_VERSION, type Version } from "../migration/version.ts";
 import type { MigrationDriver, StepOutcome } from "./driver.ts";
 import type { MigrationSource } from "./source.ts";
-import { runAsync, runSync, settle, type Task } from "./task.ts";
+import { type MaybePromise, runAsync, runSync, settle, type Task } from "./task.ts";
 import { TOOL_VERSION } from "./tool-version.ts";
 import { isUpToDate, ledgerStamp } from "./up-to-date.ts";
 
@@ -33,6 +33,11 @@ export interface MigratorOptions {
   /** Epoch milliseconds; the system clock when left out. */
   readonly now?: () => number;
   readonly onEvent?: (event: MigrationEvent) => void;
+  /**
+   * Looks at every plan before its first step, and answers with the steps to run; what it throws stops the run
+   * before anything is written. Nobody looks when left out. Not asked when nothing is pending.
+   */
+  readonly guard?: (steps: readonly Step[], fromVersion: Version) => MaybePromise<readonly Step[]>;
 }
 
 /** What a run did. */
@@ -119,12 +124,15 @@ class MigratorTasks {
   readonly #source: MigrationSource;
   readonly #now: () => number;
   readonly #onEvent: (event: MigrationEvent) => void;
+  readonly #guard: NonNullable<MigratorOptions["guard"]>;
 
-  constructor({ driver, source, now = Date.now, onEvent = () => undefined }: MigratorOptions) {
+  constructor(options: MigratorOptions) {
+    const { driver, source, now = Date.now, onEvent = () => undefined } = options;
     this.#driver = driver;
     this.#source = source;
     this.#now = now;
     this.#onEvent = onEvent;
+    this.#guard = options.guard ?? ((steps) => steps);
   }
 
   *up(options: PlanUpOptions = {}): Task<MigrationReport> {
@@ -222,9 +230,10 @@ class MigratorTasks {
     const steps = plan(ledger, done);
     if (steps.length === 0) return { fromVersion, toVersion: fromVersion, steps: done };
     this.#onEvent({ type: "planned", steps });
+    const guarded = yield* settle(this.#guard(steps, fromVersion));
     try {
       yield* settle(this.#driver.startRun());
-      yield* this.#applyPlans(plan, steps, ledger, done);
+      yield* this.#applyPlans(plan, guarded, ledger, done);
     } catch (error) {
       yield* this.#finishFailedRun(error);
       throw error;
@@ -246,7 +255,7 @@ class MigratorTasks {
       this.#onEvent({ type: "replanned" });
       const current = yield* settle(this.#driver.readLedger());
       versions = current.map(({ version }) => version);
-      steps = plan(current, done);
+      steps = yield* settle(this.#guard(plan(current, done), headOf(current)));
     }
   }
 

@@ -23,6 +23,8 @@ export interface Step {
   readonly body: MigrationBody;
   /** True when an up can be undone, be it by SQL or by a function. */
   readonly hasDown: boolean;
+  /** Tables whose rows may go with the parents that the step takes away; the author allowed it. */
+  readonly cascades?: readonly string[];
   /** What an up leaves in the ledger. */
   readonly ledger: {
     readonly checksum: string | null;

@@ -1,6 +1,8 @@
 /** The text of a migration file, split into its up and down sections. */
 import { MigrationError, type SourcePosition } from "../errors.ts";
+import { allowanceIn } from "./allowances.ts";
 import { canonicalSql } from "./canonical-sql.ts";
+import { HAZARD_KINDS, parseHazardKinds } from "./hazard-kind.ts";
 import { locate, nextToken, ScanError, splitStatements, type Statement } from "./sql-scanner.ts";
 import type { SqlBody } from "./migration.ts";
 
@@ -198,6 +200,7 @@ function findMarkers(body: SqlBody): Marker[] {
           refuseSection(body, token.start, `\`${comment.trim()}\` looks like a misspelt marker`);
         continue;
       }
+      if (isAllowance(body, token.start, comment)) continue;
       const direction = marker[1];
       if (direction !== "up" && direction !== "down") {
         refuseSection(body, token.start, `\`migrate:${direction}\` is neither up nor down`);
@@ -210,6 +213,22 @@ function findMarkers(body: SqlBody): Marker[] {
     }
     return markers;
   });
+}
+
+/** True for `-- migrate:allow KIND`; a misspelt kind would allow nothing, in silence. */
+function isAllowance(body: SqlBody, offset: number, comment: string): boolean {
+  const text = allowanceIn(comment);
+  if (text === null) return false;
+  const { kinds, unknown } = parseHazardKinds(text);
+  if (unknown !== null || kinds.length === 0) {
+    const observed = unknown === null ? "names no hazard" : `names ${JSON.stringify(unknown)}`;
+    refuseSection(
+      body,
+      offset,
+      `\`migrate:allow\` ${observed} (one of ${HAZARD_KINDS.join(", ")})`,
+    );
+  }
+  return true;
 }
 
 /** SQLite ends a comment at LF only: in a file with bare CRs, all that follows a `--` would not run. */

@@ -11,6 +11,7 @@ import { isPromise } from "../task.ts";
 import type { Connection } from "./connection.ts";
 import {
   baselineOf,
+  deleteOrphans,
   newViolations,
   readViolations,
   type ViolationBaseline,
@@ -262,6 +263,7 @@ class SqliteDriver implements MigrationDriver {
 
   #refuseNewViolations(step: Step): void {
     if (!this.#fingerprint.hasForeignKeys) return;
+    if (step.cascades !== undefined) deleteOrphans(this.#connection, step.cascades, this.#baseline);
     const violations = this.#violations();
     const blamed = newViolations(violations, this.#baseline);
     const mismatched = blamed.find(({ mismatch }) => mismatch !== null);

@@ -76,6 +76,40 @@ export function newViolations(
   });
 }
 
+/**
+ * Does what ON DELETE CASCADE would have done with foreign keys on, in the tables named and nowhere else: rows that
+ * came to point at nothing go, then those that pointed at them, until none is left. Rows that were orphans before
+ * stay; so do rows of WITHOUT ROWID tables, which have no number to find them by.
+ */
+export function deleteOrphans(
+  connection: Connection,
+  tables: readonly string[],
+  baseline: ViolationBaseline,
+): void {
+  const names = new Set(tables.map((table) => table.toLowerCase()));
+  for (;;) {
+    const orphans = newViolations(readViolations(connection), baseline).filter(
+      ({ table, parent, rowid }) =>
+        rowid !== null && names.has(table.toLowerCase()) && isCascade(connection, table, parent),
+    );
+    if (orphans.length === 0) return;
+    for (const { table, rowid } of orphans)
+      connection
+        .prepare(`DELETE FROM ${quoteIdentifier(table)} WHERE rowid = ?`, `delete rows of ${table}`)
+        .run(rowid);
+    connection.forgetStatements();
+  }
+}
+
+/** True when every key of `table` that points at `parent` deletes with it. */
+function isCascade(connection: Connection, table: string, parent: string): boolean {
+  const others = connection.prepare(
+    `SELECT 1 FROM pragma_foreign_key_list(?) WHERE "table" = ? COLLATE NOCASE AND on_delete <> 'CASCADE'`,
+    "read foreign keys",
+  );
+  return others.values(table, parent).length === 0;
+}
+
 function keyOf({ table, rowid, parent, mismatch }: ForeignKeyViolation): string {
   return `${table}\0${rowid ?? ""}\0${parent}\0${mismatch ?? ""}`;
 }

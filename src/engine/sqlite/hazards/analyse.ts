@@ -1,0 +1,233 @@
+/** What a plan will do to a database, found out without touching it. */
+import type {
+  Hazard,
+  PlanAnalysis,
+  StatementEffects,
+  StepAnalysis,
+} from "../../../migration/hazard.ts";
+import type { FunctionBody, SqlBody } from "../../../migration/migration.ts";
+import type { Step } from "../../../migration/plan.ts";
+import { positionIn, statementsOf } from "../../../migration/sections.ts";
+import type { Statement } from "../../../migration/sql-scanner.ts";
+import { isPromise } from "../../task.ts";
+import type { Connection } from "../connection.ts";
+import type { Bench, Finding } from "./finding.ts";
+import { shadowDatabase } from "./function-steps.ts";
+import { Holdings } from "./holdings.ts";
+import { judge, type Vacated } from "./judge.ts";
+import { LiveTables } from "./live-tables.ts";
+import type { Access } from "./probe.ts";
+import { Shadow } from "./shadow.ts";
+
+export interface AnalyseOptions {
+  /** Also reads the size of every table that is reached, page by page; off when left out. */
+  readonly withSizes?: boolean;
+}
+
+/**
+ * Analyses the steps of a plan, one result a step, in the plan's order; the database is only read.
+ *
+ * Each statement is compiled on a shadow of the schema, with foreign keys on and off, judged against the rows
+ * that are there, and run on the shadow so that the next one sees it. What could not be analysed is named in
+ * `notAnalysed`: silence would look like safety. Counts are those of this moment: others may go on writing.
+ */
+export function analysePlan(
+  connection: Connection,
+  steps: readonly Step[],
+  { withSizes = false }: AnalyseOptions = {},
+): PlanAnalysis {
+  const live = new LiveTables(connection);
+  using shadow = new Shadow(connection);
+  const bench = { shadow, live, holdings: new Holdings(live) };
+  const analyses = steps.map((step) => new StepAnalyst(bench, step).analyse());
+  const reached = new Set(
+    analyses.flatMap(({ statements }) => statements.flatMap(tablesOf)).map((t) => t.toLowerCase()),
+  );
+  const tables = live.names
+    .filter((name) => reached.has(name.toLowerCase()))
+    .map((name) => ({
+      name,
+      rowCount: live.rowCount(name),
+      sizeBytes: withSizes ? live.sizeBytes(name) : null,
+    }));
+  return { steps: analyses, tables };
+}
+
+function tablesOf(effects: StatementEffects): readonly string[] {
+  const { altered, dropped, read, written, reachedByCascade } = effects;
+  return [...altered, ...dropped, ...read, ...written, ...reachedByCascade];
+}
+
+class StepAnalyst {
+  readonly #bench: Bench;
+  readonly #step: Step;
+  readonly #statements: StatementEffects[] = [];
+  readonly #hazards: Hazard[] = [];
+  readonly #notAnalysed: string[] = [];
+  readonly #vacated: {
+    readonly vacated: Vacated;
+    readonly line: number | null;
+    readonly text: string;
+  }[] = [];
+  readonly #rebuilt: string[] = [];
+
+  constructor(bench: Bench, step: Step) {
+    this.#bench = bench;
+    this.#step = step;
+    for (const missing of bench.shadow.missing)
+      this.#notAnalysed.push(`what touches ${missing} (it could not be copied)`);
+  }
+
+  analyse(): StepAnalysis {
+    const { direction, version, name, file, body, hasDown } = this.#step;
+    if (body.kind === "sql") this.#runSql(body);
+    else this.#runFunction(body);
+    for (const { vacated, line, text } of this.#vacated) this.#settle(vacated, line, text);
+    if (!hasDown) this.#report(IRREVERSIBLE, body.kind === "sql" ? body.firstLine : null, null);
+    return {
+      direction,
+      version,
+      name,
+      file,
+      statements: this.#statements,
+      rebuilt: this.#rebuilt,
+      hazards: this.#hazards,
+      notAnalysed: this.#notAnalysed,
+      ranOnEmptyShadow: body.kind === "function",
+    };
+  }
+
+  #runSql(body: SqlBody): void {
+    for (const statement of statementsOf(body)) {
+      const { line } = positionIn(body, statement.start);
+      if (!this.#examine(statement, line)) continue;
+      const failure = this.#bench.shadow.run(statement.text);
+      if (failure !== null) this.#notAnalysed.push(`line ${line}: ${failure}`);
+    }
+  }
+
+  #runFunction(body: FunctionBody): void {
+    const database = shadowDatabase(this.#bench.shadow, body.file, (statement) => {
+      this.#examine(statement, null);
+    });
+    try {
+      const result: unknown = body.run(database);
+      if (!isPromise(result)) return;
+      result.then(undefined, () => undefined);
+      this.#notAnalysed.push("the function: it returned a promise");
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#notAnalysed.push(`the function: it failed on an empty schema (${reason})`);
+    }
+  }
+
+  /** False when the statement does not compile. */
+  #examine(statement: Statement, line: number | null): boolean {
+    const probe = this.#bench.shadow.probe(statement.text);
+    const place = line === null ? "a statement of the function" : `line ${line}`;
+    if (probe.failure !== null) this.#notAnalysed.push(`${place}: ${probe.failure}`);
+    const { findings, vacated, unknown } = judge(this.#bench, statement, probe);
+    for (const finding of findings) this.#report(finding, line, statement.text);
+    for (const one of vacated) this.#vacated.push({ vacated: one, line, text: statement.text });
+    for (const reason of unknown) this.#notAnalysed.push(`${place}: ${reason}`);
+    this.#statements.push({
+      line,
+      statement: statement.text,
+      ...effectsOf(probe.accesses),
+      reachedByCascade: namesOf(probe.cascades),
+    });
+    return probe.failure === null;
+  }
+
+  /** At the end of the step: did another table take the name of the dropped one, or only its rows? */
+  #settle(
+    { table, isOriginal, lives, rowCount, cascades }: Vacated,
+    line: number | null,
+    text: string,
+  ): void {
+    const { holdings } = this.#bench;
+    const names = lives.map((name) => holdings.successorOf(name)?.name.toLowerCase());
+    const isBack = names.includes(table.toLowerCase());
+    const subject = isBack ? table : lives.find((name) => names.includes(name.toLowerCase()));
+    if (!isBack) for (const cascade of cascades) this.#report(cascade, line, text);
+    // A copy that the plan made for itself and threw away again is nobody's loss.
+    if (!isBack && !isOriginal) return;
+    if (subject !== undefined) this.#rebuilt.push(subject);
+    this.#report(
+      subject === undefined ? moved(table, rowCount) : rebuilt(subject, rowCount),
+      line,
+      text,
+    );
+  }
+
+  #report(finding: Finding, line: number | null, statement: string | null): void {
+    const { version, file, body } = this.#step;
+    this.#hazards.push({
+      kind: finding.kind,
+      losesData: finding.losesData,
+      table: finding.table,
+      column: finding.column,
+      rowCount: finding.rowCount,
+      version,
+      file: body.kind === "sql" ? body.file : file,
+      line,
+      statement,
+      message: finding.message,
+      wayOut: finding.wayOut,
+    });
+  }
+}
+
+const IRREVERSIBLE: Finding = {
+  kind: "IRREVERSIBLE",
+  losesData: false,
+  table: "",
+  column: null,
+  rowCount: null,
+  message: "has no down: only a backup leads back",
+  wayOut: "Write a `-- migrate:down` section.",
+};
+
+function rebuilt(table: string, rowCount: number): Finding {
+  return {
+    kind: "REBUILDS",
+    losesData: false,
+    table,
+    column: null,
+    rowCount,
+    message: `rebuilds ${table}: ${rowCount} row(s) are copied, none is lost`,
+    wayOut: "Use ALTER TABLE where it can do the same: it copies nothing.",
+  };
+}
+
+function moved(table: string, rowCount: number): Finding {
+  return {
+    kind: "DROPS_TABLE",
+    losesData: false,
+    table,
+    column: null,
+    rowCount,
+    message: `drops ${table} after its ${rowCount} row(s) were copied`,
+    wayOut: `Keep ${table}, or a view of that name, while programs still read it.`,
+  };
+}
+
+function effectsOf(
+  accesses: readonly Access[],
+): Pick<StatementEffects, "created" | "altered" | "dropped" | "read" | "written"> {
+  const of = (...verbs: readonly Access["does"][]): string[] =>
+    namesOf(accesses.filter(({ does }) => verbs.includes(does)));
+  const dropped = of("drop");
+  return {
+    created: of("create"),
+    altered: of("alter"),
+    dropped,
+    read: of("read"),
+    // Compiling a DROP TABLE mentions a DELETE on the table itself.
+    written: of("insert", "update", "delete").filter((table) => !dropped.includes(table)),
+  };
+}
+
+const namesOf = (accesses: readonly Access[]): string[] => [
+  ...new Set(accesses.map(({ table }) => table)),
+];
