@@ -4,7 +4,7 @@ import type { MigrationSource } from "../engine/source.ts";
 import type { Connection } from "../engine/sqlite/connection.ts";
 import { IN_MEMORY, openConnection } from "../engine/sqlite/open.ts";
 import { InputError } from "../errors.ts";
-import type { MigrationEvent, Migrator } from "../engine/migrator.ts";
+import type { MigrationEvent, Migrator, MigratorOptions } from "../engine/migrator.ts";
 import { parseVersion, type Version } from "../migration/version.ts";
 import type { ArgValues, CommandContext } from "./command.ts";
 import { migrationSource } from "./migration-source.ts";
@@ -14,7 +14,10 @@ export interface MigrationTarget extends Disposable {
   readonly connection: Connection;
   readonly source: MigrationSource;
   /** Loaded when first asked for: an up-to-date database never needs it. */
-  migrator(onEvent?: (event: MigrationEvent) => void): Promise<Migrator>;
+  migrator(
+    onEvent?: (event: MigrationEvent) => void,
+    guard?: MigratorOptions["guard"],
+  ): Promise<Migrator>;
 }
 
 /**
@@ -37,7 +40,7 @@ export async function openTarget(
     return {
       connection,
       source,
-      migrator: async (onEvent) => {
+      migrator: async (onEvent, guard) => {
         const { createMigrator } = await import("../engine/migrator.ts");
         const { createSqliteDriver } = await import("../engine/sqlite/driver.ts");
         const driver = createSqliteDriver(
@@ -49,6 +52,7 @@ export async function openTarget(
           source,
           now,
           ...(onEvent === undefined ? {} : { onEvent }),
+          ...(guard === undefined ? {} : { guard }),
         });
       },
       [Symbol.dispose]: () => connection.close(),

@@ -1,5 +1,6 @@
 /** An error as a person reads it, and as a program does. */
 import { type SourcePosition, UsageDbError } from "../errors.ts";
+import type { Hazard } from "../migration/hazard.ts";
 import { printable } from "./output.ts";
 
 export interface RenderedError {
@@ -31,7 +32,12 @@ export function renderError(error: unknown): RenderedError {
   const lines = [printable(error.message)];
   const position = positionOf(error);
   if (position !== null) lines.push("", ...renderPosition(position), "");
-  lines.push(...renderRunState(error), `  hint: ${printable(error.hint)}`, `  code: ${error.code}`);
+  lines.push(
+    ...renderHazards(error),
+    ...renderRunState(error),
+    `  hint: ${printable(error.hint)}`,
+    `  code: ${error.code}`,
+  );
   return { text: lines.join("\n"), json: { error: error.toJSON() } };
 }
 
@@ -54,6 +60,15 @@ function renderPosition({ file, line, column, sourceLine }: SourcePosition): str
     `  ${gutter} | ${printable(shown)}`,
     `  ${" ".repeat(gutter.length)} | ${" ".repeat(Math.max(0, column - 1 - start))}^`,
   ];
+}
+
+/** Every hazard that stopped a run, with its way out. */
+function renderHazards({ details }: UsageDbError): string[] {
+  const hazards = details["hazards"];
+  if (!Array.isArray(hazards)) return [];
+  // Loaded only for an error that has some.
+  const { renderHazard } = require("./render-hazards.ts") as typeof import("./render-hazards.ts");
+  return (hazards as Hazard[]).flatMap(renderHazard).map((line) => `  ${line}`);
 }
 
 /** What a migration run that failed left behind. */

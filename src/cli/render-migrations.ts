@@ -1,22 +1,28 @@
 /** Steps, standings and findings as text. */
 import type { MigrationStatus } from "../engine/migrator.ts";
+import type { PlanAnalysis } from "../migration/hazard.ts";
 import type { MigrationStanding, Step } from "../migration/plan.ts";
 import { formatVersion } from "../migration/version.ts";
 import { printable } from "./output.ts";
+import { renderAnalysis } from "./render-hazards.ts";
 
 export function renderStep(step: Step, executionTimeMs: number): string {
   const arrow = step.direction === "up" ? "+" : "-";
   return `  ${arrow} ${formatVersion(step.version)}_${printable(step.name)}  ${executionTimeMs.toFixed(1)} ms`;
 }
 
-/** The SQL of a plan, each step under a comment that names it. */
-export function renderPlan(steps: readonly Step[]): string {
+/** The SQL of a plan, each step under comments that name it and say what it does. */
+export function renderPlan(steps: readonly Step[], analysis: PlanAnalysis | null): string {
   return steps
-    .map((step) => {
-      const title = `-- ${step.direction} ${formatVersion(step.version)}_${printable(step.name)} (${printable(step.file)})`;
+    .map((step, index) => {
+      const known = analysis?.steps[index];
+      const head = [
+        `-- ${step.direction} ${formatVersion(step.version)}_${printable(step.name)} (${printable(step.file)})`,
+        ...(analysis === null || known === undefined ? [] : renderAnalysis(known, analysis.tables)),
+      ].join("\n");
       return step.body.kind === "sql"
-        ? `${title}\n${step.body.sql.trim()}\n`
-        : `${title}\n-- a function: it has no SQL to show\n`;
+        ? `${head}\n${step.body.sql.trim()}\n`
+        : `${head}\n-- a function: it has no SQL to show\n`;
     })
     .join("\n");
 }

@@ -77,6 +77,7 @@ describe.concurrent("migrate up", () => {
       stderr: "",
     });
     expect(dataOf(result)).toEqual({
+      backup: null,
       fromVersion: 0,
       toVersion: 1,
       steps: [{ direction: "up", version: 1, name: "users", executionTimeMs: expect.any(Number) }],

@@ -3,8 +3,9 @@ import { existsSync } from "node:fs";
 import type { ExitCode } from "../../../errors.ts";
 import type { PlanUpOptions } from "../../../migration/plan.ts";
 import type { CommandContext } from "../../command.ts";
-import { databasePath } from "../../paths.ts";
+import { guardedRun } from "../../guarded-run.ts";
 import { openTarget, versionArg } from "../../migration-target.ts";
+import { databasePath } from "../../paths.ts";
 import { renderStep } from "../../render-migrations.ts";
 
 export async function applyPending(context: CommandContext): Promise<ExitCode> {
@@ -16,19 +17,21 @@ export async function applyPending(context: CommandContext): Promise<ExitCode> {
   };
   await refuseImpossible(context, options);
   using database = await openTarget(context, "create");
+  // Our own migrations come with the program and are tested with it.
+  const run = args["dir"] === undefined ? null : await guardedRun(context, database.connection);
   const migrator = await database.migrator((event) => {
     if (event.type === "applied" && !output.isJson)
       output.note(renderStep(event.step, event.executionTimeMs));
     if (event.type === "replanned")
       output.note("  another process is migrating too; going on from where it is");
-  });
+  }, run?.guard);
   const { fromVersion, toVersion, steps } = migrator.up(options);
   output.outcome(
     steps.length === 0
       ? `Nothing to do: version ${toVersion} is the newest.`
       : `Applied ${steps.length} migration(s): version ${fromVersion} -> ${toVersion}.`,
   );
-  output.json({ fromVersion, toVersion, steps });
+  output.json({ fromVersion, toVersion, steps, backup: run?.backupPath() ?? null });
   return 0;
 }
 

@@ -1,4 +1,5 @@
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
+import { ALLOW_ARG, BACKUP_ARG } from "../../hazard-flags.ts";
 import { DIR_ARG } from "../../migration-source.ts";
 import { openTarget } from "../../migration-target.ts";
 import { renderStep } from "../../render-migrations.ts";
@@ -8,24 +9,26 @@ export const redo: Command = {
     name: "redo",
     description: "Roll the newest version back and apply it again from its file",
   },
-  args: { ...DIR_ARG, ...GLOBAL_ARGS },
+  args: { ...ALLOW_ARG, ...BACKUP_ARG, ...DIR_ARG, ...GLOBAL_ARGS },
   examples: [
     ["usagedb migrate redo --dir db/migrations --db dev.db", "after changing the newest migration"],
   ],
   run: async (context) => {
     const { output } = context;
     using database = await openTarget(context, "existing");
+    const { guardedRun } = await import("../../guarded-run.ts");
+    const run = await guardedRun(context, database.connection);
     const migrator = await database.migrator((event) => {
       if (event.type === "applied" && !output.isJson)
         output.note(renderStep(event.step, event.executionTimeMs));
-    });
+    }, run.guard);
     const report = migrator.redo();
     output.outcome(
       report.steps.length === 0
         ? "Nothing to do: nothing is applied."
         : `Version ${report.toVersion} was rolled back and applied again.`,
     );
-    output.json(report);
+    output.json({ ...report, backup: run.backupPath() });
     return 0;
   },
 };

@@ -1,6 +1,8 @@
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
+import { BACKUP_ARG } from "../../hazard-flags.ts";
 import { DIR_ARG } from "../../migration-source.ts";
 import { openTarget, versionArg } from "../../migration-target.ts";
+import { analysisData } from "../../render-hazards.ts";
 import { renderPlan, renderStep } from "../../render-migrations.ts";
 
 export const rollback: Command = {
@@ -16,12 +18,14 @@ export const rollback: Command = {
     },
     "dry-run": { type: "boolean", description: "print the SQL instead of running it" },
     "use-files": { type: "boolean", description: "run the files' down sections, not the ledger's" },
+    ...BACKUP_ARG,
     ...DIR_ARG,
     ...GLOBAL_ARGS,
   },
   examples: [
     ["usagedb migrate rollback", "one version back"],
     ["usagedb migrate rollback 2", "until version 2 is the newest"],
+    ["usagedb migrate rollback --no-backup", "without the copy that is made when rows would go"],
     ["usagedb migrate rollback 0 --dry-run", "see what undoing everything would run"],
   ],
   run: async (context) => {
@@ -33,19 +37,24 @@ export const rollback: Command = {
     };
     const isDryRun = args["dry-run"] === true;
     using database = await openTarget(context, isDryRun ? "read" : "existing");
+    const { guardedRun } = await import("../../guarded-run.ts");
+    const run = await guardedRun(context, database.connection);
     const migrator = await database.migrator((event) => {
       if (event.type === "applied" && !output.isJson)
         output.note(renderStep(event.step, event.executionTimeMs));
-    });
+    }, run.guard);
     if (isDryRun) {
       const steps = migrator.planRollback(options);
-      output.text(steps.length === 0 ? "-- nothing to roll back" : renderPlan(steps));
+      const { analysePlan } = await import("../../../engine/sqlite/hazards/index.ts");
+      const analysis = analysePlan(database.connection, steps);
+      output.text(steps.length === 0 ? "-- nothing to roll back" : renderPlan(steps, analysis));
       output.json(
-        steps.map(({ direction, version, name, body }) => ({
+        steps.map(({ direction, version, name, body }, index) => ({
           direction,
           version,
           name,
           sql: body.kind === "sql" ? body.sql : null,
+          ...analysisData(analysis, index),
         })),
       );
       return 0;
@@ -56,7 +65,7 @@ export const rollback: Command = {
         ? `Nothing to do: the database is at version ${report.toVersion}.`
         : `Rolled back ${report.steps.length} migration(s): version ${report.fromVersion} -> ${report.toVersion}.`,
     );
-    output.json(report);
+    output.json({ ...report, backup: run.backupPath() });
     return 0;
   },
 };

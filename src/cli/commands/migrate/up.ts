@@ -1,6 +1,7 @@
 import { peekLedgerHead } from "../../../engine/sqlite/peek.ts";
 import { isUpToDate } from "../../../engine/up-to-date.ts";
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
+import { ALLOW_ARG, BACKUP_ARG } from "../../hazard-flags.ts";
 import { DIR_ARG, migrationSource } from "../../migration-source.ts";
 import { databasePath } from "../../paths.ts";
 
@@ -18,6 +19,8 @@ export const up: Command = {
       type: "boolean",
       description: "also apply versions older than the newest applied one",
     },
+    ...ALLOW_ARG,
+    ...BACKUP_ARG,
     ...DIR_ARG,
     ...GLOBAL_ARGS,
   },
@@ -25,17 +28,28 @@ export const up: Command = {
     ["usagedb migrate", "apply everything"],
     ["usagedb migrate up --to 3", "stop at version 3"],
     ["usagedb migrate up --dry-run", "see the SQL first"],
+    [
+      "usagedb migrate up --dir db/migrations --db app.db --allow DELETES_DATA",
+      "lose the data that `plan` names, after a backup",
+    ],
     ["usagedb migrate up --dir db/migrations --db app.db", "any directory, any SQLite file"],
   ],
   /** The everyday case, nothing to do, is answered without loading planner, parser or driver. */
   run: async (context) => {
     const { args, env, output } = context;
+    // A misspelt hazard is refused whether or not anything is pending.
+    if (args["allow"] !== undefined) (await import("../../guarded-run.ts")).allowArg(args);
     if (args["dry-run"] === true) return (await import("./plan.ts")).plan.run(context);
     if (args["to"] === undefined) {
       const head = peekLedgerHead(databasePath(args["db"], env), PEEK_TIMEOUT_MS);
       if (head !== null && isUpToDate(head, migrationSource(args))) {
         output.outcome(`Nothing to do: version ${head.version} is the newest.`);
-        output.json({ fromVersion: head.version, toVersion: head.version, steps: [] });
+        output.json({
+          fromVersion: head.version,
+          toVersion: head.version,
+          steps: [],
+          backup: null,
+        });
         return 0;
       }
     }

@@ -11,6 +11,7 @@ import { positionIn, statementsOf } from "../../../migration/sections.ts";
 import type { Statement } from "../../../migration/sql-scanner.ts";
 import { isPromise } from "../../task.ts";
 import type { Connection } from "../connection.ts";
+import { toUsageDbError } from "../sqlite-errors.ts";
 import type { Bench, Finding } from "./finding.ts";
 import { shadowDatabase } from "./function-steps.ts";
 import { Holdings } from "./holdings.ts";
@@ -36,6 +37,16 @@ export function analysePlan(
   steps: readonly Step[],
   { withSizes = false }: AnalyseOptions = {},
 ): PlanAnalysis {
+  try {
+    return analyse(connection, steps, withSizes);
+  } catch (error) {
+    throw toUsageDbError(error, `analyse the plan for ${connection.path}`, {
+      path: connection.path,
+    });
+  }
+}
+
+function analyse(connection: Connection, steps: readonly Step[], withSizes: boolean): PlanAnalysis {
   const live = new LiveTables(connection);
   using shadow = new Shadow(connection);
   const bench = { shadow, live, holdings: new Holdings(live) };

@@ -2,7 +2,7 @@
 import type { Binding, Connection } from "../connection.ts";
 import { LEDGER_TABLE } from "../ledger.ts";
 import { quoteIdentifier } from "../quote.ts";
-import { isSqliteError } from "../sqlite-errors.ts";
+import { isSqliteError, operationalCode } from "../sqlite-errors.ts";
 
 export class LiveTables {
   readonly #connection: Connection;
@@ -96,12 +96,24 @@ export function hasRows(connection: Connection): boolean {
   );
 }
 
+/** A virtual table whose module is not loaded here can't be read by anybody: it is left out. */
 function tableNames(connection: Connection): string[] {
   return connection
     .readOnce(
-      `SELECT name FROM pragma_table_list
+      `SELECT name, type FROM pragma_table_list
        WHERE schema = 'main' AND type IN ('table', 'virtual') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
        ORDER BY name`,
     )
+    .filter(([name, type]) => type === "table" || isReadable(connection, String(name)))
     .map(([name]) => String(name));
+}
+
+function isReadable(connection: Connection, table: string): boolean {
+  try {
+    connection.readOnce(`SELECT 1 FROM ${quoteIdentifier(table)} LIMIT 1`);
+    return true;
+  } catch (error) {
+    if (!isSqliteError(error) || operationalCode(error) !== undefined) throw error;
+    return false;
+  }
 }

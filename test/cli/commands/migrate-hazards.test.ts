@@ -1,0 +1,174 @@
+import { readdirSync } from "node:fs";
+import { Database } from "bun:sqlite";
+import { describe, expect, it, setDefaultTimeout } from "bun:test";
+import { sections, writeMigrations } from "../../support/migration-directory.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
+import { type CliResult, spawnCli, spawnMigrate } from "../spawn-cli.ts";
+
+setDefaultTimeout(60_000);
+
+const FAMILY = sections(
+  `CREATE TABLE parent (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE child (id INTEGER PRIMARY KEY, parent_id INTEGER NOT NULL REFERENCES parent (id) ON DELETE CASCADE);`,
+  "DROP TABLE child;\nDROP TABLE parent;",
+);
+const ROWS = `INSERT INTO parent VALUES (1, 'a'), (2, NULL);
+INSERT INTO child VALUES (1, 1), (2, 1), (3, 2)`;
+
+interface Bench extends Disposable {
+  run(...argv: string[]): Promise<CliResult>;
+  restore(backup: string): Promise<CliResult>;
+  /** SHA-256 over every row of a table; `none` when there is no such table. */
+  hash(table: string): string;
+  backups(): string[];
+}
+
+/** The family at version 1, filled, with more migrations pending. */
+async function bench(pending: Readonly<Record<string, string>>): Promise<Bench> {
+  const folder = tempFolder();
+  const db = folder.at("x.db");
+  const dir = writeMigrations(folder.at("m"), { "001_family.sql": FAMILY });
+  const run = (...argv: string[]): Promise<CliResult> =>
+    spawnMigrate([...argv, "--db", db, "--dir", dir]);
+  expect((await run("up")).exitCode).toBe(0);
+  using database = new Database(db, { readwrite: true });
+  database.run(ROWS);
+  writeMigrations(dir, pending);
+  return {
+    run,
+    restore: (backup) => spawnCli(["restore", backup, "--db", db, "--yes"]),
+    hash: (table) => {
+      using reader = new Database(db, { readonly: true });
+      try {
+        const rows = reader.query(`SELECT * FROM ${table} ORDER BY 1`).values();
+        return new Bun.CryptoHasher("sha256").update(JSON.stringify(rows)).digest("hex");
+      } catch {
+        return "none";
+      }
+    },
+    backups: () => readdirSync(folder.path).filter((name) => name.endsWith(".backup")),
+    [Symbol.dispose]: () => folder[Symbol.dispose](),
+  };
+}
+
+describe("migrate up on a dropped parent", () => {
+  const DROP = { "002_drop.sql": "-- migrate:up\n\nDROP TABLE parent;\n" };
+
+  it("is foretold by plan, with the child, its rows and the line, as SQL comments and as data", async () => {
+    using work = await bench(DROP);
+    const { stdout } = await work.run("plan");
+    expect(stdout).toMatch(
+      /^-- HAZARD DROPS_TABLE .*002_drop\.sql:3: drops parent with 2 row\(s\)$/m,
+    );
+    expect(stdout).toMatch(/^-- HAZARD CASCADES .*002_drop\.sql:3: takes rows of child .* all 3$/m);
+    expect(stdout).toMatch(/^-- table child: 3 row\(s\), [\d.]+ kB; reached by a foreign key$/m);
+    expect(stdout).toEndWith("DROP TABLE parent;\n\n");
+    const [step] = JSON.parse((await work.run("plan", "--json")).stdout);
+    expect(step.hazards).toMatchObject([
+      { kind: "DROPS_TABLE", table: "parent", rowCount: 2, line: 3, losesData: true },
+      { kind: "CASCADES", table: "child", rowCount: 3, line: 3, losesData: true },
+      { kind: "IRREVERSIBLE", losesData: false },
+    ]);
+    expect(step.tables).toMatchObject([
+      { name: "child", rowCount: 3 },
+      { name: "parent", rowCount: 2 },
+    ]);
+  });
+
+  it("is refused, then allowed after a backup that brings every row back", async () => {
+    using work = await bench(DROP);
+    const before = ["parent", "child"].map(work.hash);
+    const refused = await work.run("up");
+    expect({ exitCode: refused.exitCode, stdout: refused.stdout }).toEqual({
+      exitCode: 1,
+      stdout: "",
+    });
+    expect(refused.stderr).toContain("code: MIGRATION_HAZARD");
+    expect(refused.stderr).toContain("CASCADES");
+    expect(refused.stderr).toContain("way out:");
+    expect([["parent", "child"].map(work.hash), work.backups()]).toEqual([before, []]);
+
+    const allowed = await work.run("up", "--allow", "DELETES_DATA", "--json");
+    expect(allowed.exitCode).toBe(0);
+    const { backup } = JSON.parse(allowed.stdout);
+    expect(backup).toMatch(/x\.db\.\d{8}T\d{9}Z-v1\.backup$/);
+    expect(allowed.stderr).toContain(`backed up to ${backup}`);
+    expect(work.hash("parent")).toBe("none");
+    expect(work.hash("child")).not.toBe(before[1]);
+
+    expect((await work.restore(backup)).exitCode).toBe(0);
+    expect(["parent", "child"].map(work.hash)).toEqual(before);
+  });
+
+  it("makes no backup with --no-backup", async () => {
+    using work = await bench(DROP);
+    const result = await work.run("up", "--allow", "DELETES_DATA", "--no-backup", "--json");
+    expect([result.exitCode, JSON.parse(result.stdout).backup, work.backups()]).toEqual([
+      0,
+      null,
+      [],
+    ]);
+  });
+
+  it("refuses a misspelt hazard", async () => {
+    using work = await bench(DROP);
+    const result = await work.run("up", "--allow", "DELETE_DATA");
+    expect(result.exitCode).toBe(2);
+    expect(result.stderr).toContain("DELETES_DATA");
+  });
+});
+
+describe("migrate up on a rebuild as drizzle emits it", () => {
+  it("loses no child row and asks for nothing", async () => {
+    using work = await bench({
+      "002_rebuild.sql": `PRAGMA foreign_keys=OFF;--> statement-breakpoint
+CREATE TABLE \`__new_parent\` (\`id\` integer PRIMARY KEY, \`name\` text);
+--> statement-breakpoint
+INSERT INTO \`__new_parent\`("id", "name") SELECT "id", "name" FROM \`parent\`;--> statement-breakpoint
+DROP TABLE \`parent\`;--> statement-breakpoint
+ALTER TABLE \`__new_parent\` RENAME TO \`parent\`;--> statement-breakpoint
+PRAGMA foreign_keys=ON;
+`,
+    });
+    const before = ["parent", "child"].map(work.hash);
+    expect((await work.run("plan")).stdout).toContain("-- note REBUILDS");
+    expect((await work.run("up")).exitCode).toBe(0);
+    expect(["parent", "child"].map(work.hash)).toEqual(before);
+    expect(work.backups()).toEqual([]);
+  });
+});
+
+describe("migrate up on DDL that fails on rows", () => {
+  it("reports all five forms before it touches the database", async () => {
+    const forms = [
+      "ADD COLUMN a TEXT NOT NULL",
+      "ADD COLUMN b DEFAULT (abs(-1))",
+      "ADD COLUMN c DEFAULT current_timestamp",
+      "ADD COLUMN d GENERATED ALWAYS AS (id + 1) STORED",
+      "ALTER COLUMN name SET NOT NULL",
+    ];
+    using work = await bench({
+      "002_fine.sql": sections("CREATE TABLE fine (a);", "DROP TABLE fine;"),
+      ...Object.fromEntries(
+        forms.map((form, i) => [`00${i + 3}_form.sql`, `ALTER TABLE parent ${form};\n`]),
+      ),
+    });
+    const { exitCode, stderr } = await work.run("up");
+    expect(exitCode).toBe(1);
+    const found = [...stderr.matchAll(/HAZARD FAILS_ON_EXISTING_ROWS \S*\/(\S+):1: /g)];
+    expect(found.map(([, file]) => file)).toEqual(forms.map((_, i) => `00${i + 3}_form.sql`));
+    expect(work.hash("fine")).toBe("none");
+  });
+});
+
+describe("migrate rollback", () => {
+  it("backs up what it takes away, and says where", async () => {
+    using work = await bench({});
+    const before = work.hash("child");
+    const result = await work.run("rollback", "0", "--json");
+    const { backup } = JSON.parse(result.stdout);
+    expect([result.exitCode, work.backups().length, work.hash("child")]).toEqual([0, 1, "none"]);
+    expect((await work.restore(backup)).exitCode).toBe(0);
+    expect(work.hash("child")).toBe(before);
+  });
+});
