@@ -19,6 +19,22 @@ export {
   type MigrationSource,
 } from "./engine/source.ts";
 export {
+  analysePlan,
+  type AnalyseOptions,
+  createHazardGuard,
+  type HazardGuardOptions,
+  type MigrationGuard,
+} from "./engine/sqlite/hazards/index.ts";
+export type { SafetyBackup } from "./engine/sqlite/safety-backup.ts";
+export type { HazardKind } from "./migration/hazard-kind.ts";
+export type {
+  Hazard,
+  PlanAnalysis,
+  StatementEffects,
+  StepAnalysis,
+  TableFacts,
+} from "./migration/hazard.ts";
+export {
   validateConnection,
   type ValidationFinding,
   type ValidationReport,

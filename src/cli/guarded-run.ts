@@ -4,8 +4,6 @@ import type { MigrationGuard } from "../engine/sqlite/hazards/index.ts";
 import { InputError } from "../errors.ts";
 import { HAZARD_KINDS, type HazardKind, parseHazardKinds } from "../migration/hazard-kind.ts";
 import type { ArgValues, CommandContext } from "./command.ts";
-import { megabytes } from "./progress.ts";
-import { renderCaveats } from "./render-hazards.ts";
 
 /** What a guarded run has made so far; the path belongs into its report, whatever becomes of the run. */
 export interface GuardedRun {
@@ -19,17 +17,21 @@ export async function guardedRun(
   { args, output, now }: CommandContext,
   connection: Connection,
 ): Promise<GuardedRun> {
-  const { createHazardGuard } = await import("../engine/sqlite/hazards/index.ts");
+  const { createHazardGuard } = await import("../engine/sqlite/hazards/guard.ts");
   let path: string | null = null;
   const guard = createHazardGuard(connection, {
     allow: allowArg(args),
     withBackup: args["no-backup"] !== true,
     now,
     onAnalysed: (analysis) => {
+      // Not loaded with this module: most runs have nothing to tell.
+      const { renderCaveats } =
+        require("./render-hazards.ts") as typeof import("./render-hazards.ts");
       for (const line of analysis.steps.flatMap(renderCaveats)) output.note(`  ${line}`);
     },
     onBackup: (backup) => {
       path = backup.path;
+      const { megabytes } = require("./progress.ts") as typeof import("./progress.ts");
       output.note(`  backed up to ${backup.path} (${megabytes(backup.sizeBytes)})`);
     },
   });

@@ -12,8 +12,7 @@ import type { Step } from "../../../migration/plan.ts";
 import { statementsOf } from "../../../migration/sections.ts";
 import type { Version } from "../../../migration/version.ts";
 import type { Connection } from "../connection.ts";
-import { safetyBackup, type SafetyBackup } from "../safety-backup.ts";
-import { analysePlan } from "./analyse.ts";
+import type { SafetyBackup } from "../safety-backup.ts";
 import { hasRows } from "./live-tables.ts";
 import { verbOf } from "./statement-shape.ts";
 
@@ -47,10 +46,14 @@ export function createHazardGuard(
   let hasBackup = false;
   return (steps, fromVersion) => {
     if (!steps.some(mayTouchRows) || !hasRows(connection)) return steps;
+    // Not loaded with this module: a run that only creates needs neither.
+    const { analysePlan } = require("./analyse.ts") as typeof import("./analyse.ts");
     const analysis = analysePlan(connection, steps);
     refuseHazards(refusedHazards(steps, analysis, allow));
     onAnalysed?.(analysis);
     if (withBackup && !hasBackup && analysis.steps.some(needsBackup)) {
+      const { safetyBackup } =
+        require("../safety-backup.ts") as typeof import("../safety-backup.ts");
       const backup = safetyBackup(connection, { fromVersion, now });
       hasBackup = true;
       if (backup !== null) onBackup?.(backup);

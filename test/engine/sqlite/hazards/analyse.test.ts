@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { Database } from "bun:sqlite";
 import { describe, expect, it } from "bun:test";
 import type { Connection } from "../../../../src/engine/sqlite/connection.ts";
 import { analysePlan } from "../../../../src/engine/sqlite/hazards/index.ts";
@@ -5,6 +7,7 @@ import { openConnection } from "../../../../src/engine/sqlite/open.ts";
 import type { StepAnalysis } from "../../../../src/migration/hazard.ts";
 import { planUp } from "../../../../src/migration/plan.ts";
 import { listOf, type Sketch } from "../../../support/migrating.ts";
+import { tempFolder } from "../../../support/temp-folder.ts";
 
 /** Two parents, three children, an empty table; nothing of it may change. */
 function database(): Connection {
@@ -288,10 +291,15 @@ describe("analysePlan() on effects", () => {
 
 describe("analysePlan() on a database that it can't copy whole", () => {
   it("says what it does not know of a virtual table whose module is missing", () => {
-    using connection = database();
-    connection.runScript(`PRAGMA writable_schema = ON;
-      INSERT INTO sqlite_schema VALUES ('table', 'vectors', 'vectors', 0, 'CREATE VIRTUAL TABLE vectors USING nowhere (a)');
-      PRAGMA writable_schema = RESET;`);
+    using folder = tempFolder();
+    const path = folder.at("x.db");
+    const file = new Database(path);
+    file.run("CREATE TABLE log (a); INSERT INTO log VALUES (1)");
+    file.run("CREATE VIRTUAL TABLE vectors USING fts5 (a)");
+    file.close(true);
+    // No module has this name: the file comes from a program that had one.
+    writeFileSync(path, readFileSync(path, "latin1").replace("USING fts5", "USING fts9"), "latin1");
+    using connection = openConnection(path, { mode: "existing" });
     const [step] = analysePlan(connection, planUp(listOf("DROP TABLE log").load(), [])).steps;
     expect(step?.notAnalysed).toEqual([expect.stringContaining("vectors: no such module")]);
     expect(step?.hazards[0]).toMatchObject({ kind: "DROPS_TABLE", table: "log" });
