@@ -172,3 +172,26 @@ describe("migrate rollback", () => {
     expect(work.hash("child")).toBe(before);
   });
 });
+
+describe("migrate redo", () => {
+  it("backs up what its rollback takes away", async () => {
+    using work = await bench({});
+    const result = await work.run("redo", "--json");
+    expect([result.exitCode, work.backups().length]).toEqual([0, 1]);
+    expect(JSON.parse(result.stdout).backup).toEndWith(work.backups()[0] ?? "?");
+  });
+});
+
+describe("migrate plan on a function", () => {
+  it("says that it is not proved safe, and what it did to an empty copy", async () => {
+    using work = await bench({
+      "002_module.ts": 'export const up = (db) => db.exec("DROP TABLE child");\n',
+    });
+    const { stdout } = await work.run("plan");
+    expect(stdout).toMatch(
+      /^-- HAZARD DROPS_TABLE .*002_module\.ts .*: drops child with 3 row\(s\)$/m,
+    );
+    expect(stdout).toContain("-- not proved safe: 002_module is a function");
+    expect((await work.run("up")).stderr).toContain("code: MIGRATION_HAZARD");
+  });
+});

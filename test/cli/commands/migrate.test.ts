@@ -83,7 +83,12 @@ describe.concurrent("migrate up", () => {
       steps: [{ direction: "up", version: 1, name: "users", executionTimeMs: expect.any(Number) }],
     });
     expect(dataOf(await work.run("--json"))).toMatchObject({ fromVersion: 1, toVersion: 2 });
-    expect(dataOf(await work.run("--json"))).toEqual({ fromVersion: 2, toVersion: 2, steps: [] });
+    expect(dataOf(await work.run("--json"))).toEqual({
+      fromVersion: 2,
+      toVersion: 2,
+      steps: [],
+      backup: null,
+    });
   });
 
   it("prints the SQL and creates nothing with --dry-run", async () => {

@@ -11,7 +11,7 @@ import { column } from "../../support/migrating.ts";
 /** A parent that loses a row, and children of every kind; one of them was an orphan before. */
 function family(): { connection: Connection; orphan: (...tables: string[]) => void } {
   const connection = openConnection(":memory:");
-  connection.runScript(`PRAGMA foreign_keys = OFF;
+  connection.runOnce(`PRAGMA foreign_keys = OFF;
     CREATE TABLE parent (id INTEGER PRIMARY KEY);
     CREATE TABLE one (id INTEGER PRIMARY KEY, p REFERENCES parent (id) ON DELETE CASCADE);
     CREATE TABLE two (id INTEGER PRIMARY KEY, p REFERENCES parent (id) ON DELETE CASCADE);
@@ -23,7 +23,7 @@ function family(): { connection: Connection; orphan: (...tables: string[]) => vo
     INSERT INTO held VALUES (1, 1);
     INSERT INTO below VALUES (1, 1), (2, 2), (3, 3);`);
   const baseline = baselineOf(readViolations(connection));
-  connection.runScript("DELETE FROM parent WHERE id = 1");
+  connection.runOnce("DELETE FROM parent WHERE id = 1");
   return { connection, orphan: (...tables) => deleteOrphans(connection, tables, baseline) };
 }
 
@@ -47,9 +47,7 @@ describe("deleteOrphans()", () => {
   it("comes to an end when a trigger keeps a row", () => {
     const { connection, orphan } = family();
     using _ = connection;
-    connection.runScript(
-      "CREATE TRIGGER keep BEFORE DELETE ON two BEGIN SELECT raise(IGNORE); END",
-    );
+    connection.runOnce("CREATE TRIGGER keep BEFORE DELETE ON two BEGIN SELECT raise(IGNORE); END");
     orphan("two");
     expect(column(connection, "SELECT id FROM two")).toEqual([1]);
   });

@@ -12,7 +12,7 @@ describe("safetyBackup()", () => {
   it("puts time and version into the name, beside the database, with its hash", () => {
     using folder = tempFolder();
     using connection = openConnection(folder.at("app.db"));
-    connection.runScript("CREATE TABLE t (a); INSERT INTO t VALUES (1), (2)");
+    connection.runOnce("CREATE TABLE t (a); INSERT INTO t VALUES (1), (2)");
     const backup = safetyBackup(connection, { fromVersion: 7, now: () => NOON });
     expect(backup).toMatchObject({
       path: folder.at("app.db.20260212T120000000Z-v7.backup"),
@@ -55,7 +55,7 @@ describe("safetyBackup()", () => {
   it("refuses before it writes when the disk has no room", () => {
     using folder = tempFolder();
     using connection = openConnection(folder.at("app.db"));
-    connection.runScript("CREATE TABLE t (a)");
+    connection.runOnce("CREATE TABLE t (a)");
     const error = errorOf(() =>
       safetyBackup(connection, { fromVersion: 1, now: () => NOON, freeBytes: () => 8191 }),
     );

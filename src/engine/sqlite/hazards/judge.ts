@@ -95,7 +95,7 @@ function keepBooks(
     ({ does, via }) => (does === "insert" || does === "create") && via === null,
   )?.table;
   // A table that swallows or replaces duplicates by its own definition may end up with fewer rows.
-  if (target === undefined || /\bON\s+CONFLICT\b/i.test(shadow.definition(target))) return;
+  if (target === undefined || shadow.mayRefuseRows(target)) return;
   const read = accesses.filter(
     ({ does, table }) => does === "read" && table.toLowerCase() === source.toLowerCase(),
   );

@@ -96,12 +96,12 @@ export class Shadow implements Disposable {
       }));
   }
 
-  /** The text of a table's definition; empty when there is none. */
-  definition(table: string): string {
-    const row = this.#database
-      .prepare("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE")
-      .get(table);
-    return String(row?.["sql"] ?? "");
+  /** True when the table could do something else with a row than keep it. */
+  mayRefuseRows(table: string): boolean {
+    const triggers = this.#database
+      .prepare("SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE")
+      .all(table);
+    return triggers.length > 0 || /\bON\s+CONFLICT\b/i.test(this.#definition(table));
   }
 
   /** True when SQLite would read all of `table` for this statement. */
@@ -117,6 +117,14 @@ export class Shadow implements Disposable {
   [Symbol.dispose](): void {
     this.#database.setAuthorizer(null);
     this.#database.close();
+  }
+
+  /** The text of a table's definition; empty when there is none. */
+  #definition(table: string): string {
+    const row = this.#database
+      .prepare("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE")
+      .get(table);
+    return String(row?.["sql"] ?? "");
   }
 
   #setForeignKeys(value: "ON" | "OFF"): void {

@@ -121,6 +121,8 @@ function isOrder(words: readonly Piece[], at: number): boolean {
 /** `INSERT INTO t` without a conflict clause, or `CREATE [TEMP] TABLE t AS`. */
 function isPlainHead(words: readonly Piece[]): boolean {
   const [first, second] = words;
+  // A WITH may give the source's name to something else.
+  if (words.some(({ word }) => word === "WITH")) return false;
   if (first?.word === "CREATE") return words.at(-1)?.word === "AS";
   return first?.word === "INSERT" && second?.word === "INTO";
 }

@@ -12,7 +12,7 @@ import { tempFolder } from "../../../support/temp-folder.ts";
 /** Two parents, three children, an empty table; nothing of it may change. */
 function database(): Connection {
   const connection = openConnection(":memory:");
-  connection.runScript(`
+  connection.runOnce(`
     CREATE TABLE parent (id INTEGER PRIMARY KEY, name TEXT, note TEXT);
     CREATE TABLE child (
       id INTEGER PRIMARY KEY,
@@ -82,6 +82,11 @@ describe("analysePlan() on what loses data", () => {
     ["CREATE TABLE c AS SELECT * FROM log WHERE a; DROP TABLE log", ["!DROPS_TABLE log 1"]],
     [
       "CREATE TABLE c (a UNIQUE ON CONFLICT IGNORE); INSERT INTO c SELECT a FROM log; DROP TABLE log",
+      ["!DROPS_TABLE log 1"],
+    ],
+    [
+      `CREATE TABLE c (a); CREATE TRIGGER r BEFORE INSERT ON c BEGIN SELECT raise(IGNORE); END;
+       INSERT INTO c SELECT a FROM log; DROP TABLE log`,
       ["!DROPS_TABLE log 1"],
     ],
     ["CREATE TABLE c AS SELECT count(a) FROM log; DROP TABLE log", ["!DROPS_TABLE log 1"]],
@@ -161,6 +166,15 @@ describe("analysePlan() on rebuilds", () => {
     ]);
   });
 
+  it("knows the old way round, which renames first and takes the references along", () => {
+    expect(
+      hazardsOf(`ALTER TABLE parent RENAME TO old;
+        CREATE TABLE parent (id INTEGER PRIMARY KEY, name TEXT, note TEXT);
+        INSERT INTO parent SELECT * FROM old;
+        DROP TABLE old;`),
+    ).toEqual(["!CASCADES child 3", "!CASCADES grandchild 1", "REBUILDS parent 2"]);
+  });
+
   it("knows a rebuild by way of a temporary table", () => {
     expect(
       hazardsOf(`CREATE TEMP TABLE kept AS SELECT * FROM log; DROP TABLE log;
@@ -192,7 +206,7 @@ describe("analysePlan() on statements that fail on rows", () => {
     using filled = database();
     const run = (): void => filled.runOnce(sql);
     expect(run).toThrow();
-    filled.runScript("PRAGMA foreign_keys = OFF; DELETE FROM parent; DELETE FROM child");
+    filled.runOnce("PRAGMA foreign_keys = OFF; DELETE FROM parent; DELETE FROM child");
     expect(run).not.toThrow();
     expect(
       hazardsOf(sql.replace(/parent|child/, "vacant").replace("COLUMN x", "COLUMN a")),
@@ -278,10 +292,10 @@ describe("analysePlan() on effects", () => {
 
   it("copies virtual tables, views and triggers", () => {
     using connection = database();
-    connection.runScript(
+    connection.runOnce(
       "CREATE VIRTUAL TABLE words USING fts5 (body); CREATE VIEW v AS SELECT body FROM words",
     );
-    connection.runScript("INSERT INTO words VALUES ('a')");
+    connection.runOnce("INSERT INTO words VALUES ('a')");
     const steps = planUp(listOf("DROP VIEW v; DROP TABLE words").load(), []);
     const [step] = analysePlan(connection, steps).steps;
     expect(step?.notAnalysed).toEqual([]);

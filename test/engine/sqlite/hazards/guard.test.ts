@@ -42,7 +42,7 @@ function bench(): Bench {
   const folder = tempFolder();
   const connection = openConnection(folder.at("x.db"));
   migratorOver(connection, listOf(FAMILY)).up();
-  connection.runScript(ROWS);
+  connection.runOnce(ROWS);
   return {
     connection,
     folder,
@@ -96,7 +96,7 @@ describe("createHazardGuard()", () => {
 
   it("does not clear references: the engine refuses those rows as before", () => {
     using work = bench();
-    work.connection.runScript("INSERT INTO note VALUES (1)");
+    work.connection.runOnce("INSERT INTO note VALUES (1)");
     const error = errorOf(() =>
       work.migrator({ allow: ["DELETES_DATA"] }, "DROP TABLE parent").up(),
     );
@@ -178,7 +178,7 @@ describe("createHazardGuard()", () => {
     const options = { onAnalysed: () => void analyses++ };
     work.migrator(options, "CREATE TABLE fresh (a); CREATE INDEX i ON fresh (a)").up();
     expect(analyses).toBe(0);
-    work.connection.runScript("DELETE FROM toy; DELETE FROM child; DELETE FROM parent");
+    work.connection.runOnce("DELETE FROM toy; DELETE FROM child; DELETE FROM parent");
     work
       .migrator(options, "CREATE TABLE fresh (a); CREATE INDEX i ON fresh (a)", "DROP TABLE toy")
       .up();

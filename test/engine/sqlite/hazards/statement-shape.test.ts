@@ -36,6 +36,8 @@ describe("fullCopySource()", () => {
     "INSERT INTO n SELECT * FROM t o ON CONFLICT DO NOTHING",
     "REPLACE INTO n SELECT * FROM t",
     "WITH t AS (SELECT 1) INSERT INTO n SELECT * FROM t",
+    "INSERT INTO n WITH t AS (SELECT 1) SELECT * FROM t",
+    "CREATE TABLE n AS WITH t AS (SELECT 1) SELECT * FROM t",
     "INSERT INTO n VALUES (1)",
     "CREATE VIEW n AS SELECT 1",
   ])("does not promise it of %s", (sql) => {
