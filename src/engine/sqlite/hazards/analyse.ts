@@ -118,7 +118,12 @@ class StepAnalyst {
   }
 
   #runFunction(body: FunctionBody): void {
+    // A loop says the same thing many times; only a change of the schema can make it mean something else.
+    const seen = new Set<string>();
     const database = shadowDatabase(this.#bench.shadow, body.file, (statement) => {
+      if (seen.has(statement.text)) return;
+      if (CHANGES_SCHEMA.has(statement.words[0] ?? "")) seen.clear();
+      seen.add(statement.text);
       this.#examine(statement, null);
     });
     try {
@@ -188,6 +193,8 @@ class StepAnalyst {
     });
   }
 }
+
+const CHANGES_SCHEMA: ReadonlySet<string> = new Set(["ALTER", "CREATE", "DROP"]);
 
 const IRREVERSIBLE: Finding = {
   kind: "IRREVERSIBLE",

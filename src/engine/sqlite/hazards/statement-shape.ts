@@ -80,13 +80,12 @@ export function fullCopySource(statement: Statement): string | null {
   if (source === undefined) return null;
   at++;
   if (words[at]?.word === "AS") at++;
-  else if (words[at]?.isWord === true && CLAUSES.has(words[at]?.word ?? ""))
-    return isOrder(words, at) ? source : null;
+  else if (CLAUSES.has(words[at]?.word ?? "")) return null;
   if (words[at]?.isWord === true) at++;
-  if (at >= words.length) return source;
-  return isOrder(words, at) ? source : null;
+  return at >= words.length ? source : null;
 }
 
+/** What may follow a table instead of an alias. ORDER BY leaves no row out, but reads columns it does not copy. */
 const CLAUSES: ReadonlySet<string> = new Set([
   "CROSS",
   "EXCEPT",
@@ -110,13 +109,6 @@ const CLAUSES: ReadonlySet<string> = new Set([
   "INDEXED",
   "NOT",
 ]);
-
-function isOrder(words: readonly Piece[], at: number): boolean {
-  if (words[at]?.word !== "ORDER") return false;
-  return !words
-    .slice(at)
-    .some(({ word }) => word === "LIMIT" || word === "RETURNING" || word === "ON");
-}
 
 /** `INSERT INTO t` without a conflict clause, or `CREATE [TEMP] TABLE t AS`. */
 function isPlainHead(words: readonly Piece[]): boolean {

@@ -213,6 +213,12 @@ describe("analysePlan() on statements that fail on rows", () => {
     ).toEqual([]);
   });
 
+  it("does not blame the rows for what fails without any", () => {
+    const [step] = analyse("ALTER TABLE parent ADD COLUMN name TEXT NOT NULL DEFAULT ''");
+    expect(step?.notAnalysed).toEqual(["line 1: duplicate column name: name"]);
+    expect(step?.hazards.map(({ kind }) => kind)).toEqual(["IRREVERSIBLE"]);
+  });
+
   it("lets a column without NULLs become NOT NULL", () => {
     expect(hazardsOf("ALTER TABLE parent ALTER COLUMN name SET NOT NULL")).toEqual([]);
   });
@@ -236,6 +242,15 @@ describe("analysePlan() on what it cannot know", () => {
       ["DROPS_TABLE", "log", null],
       ["IRREVERSIBLE", "", null],
     ]);
+  });
+
+  it("judges a statement that a loop repeats once, and anew when the schema changed", () => {
+    const [step] = analyse((db) => {
+      for (let i = 0; i < 100; i++) db.run("DELETE FROM log WHERE a = ?", i);
+      db.exec("CREATE TABLE other (a)");
+      db.run("DELETE FROM log WHERE a = ?", 1);
+    });
+    expect(step?.statements.map(({ written }) => written)).toEqual([["log"], [], ["log"]]);
   });
 
   it("names a statement that does not compile, and a function that throws", () => {

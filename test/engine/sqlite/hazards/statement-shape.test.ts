@@ -13,7 +13,7 @@ describe("fullCopySource()", () => {
   it.each([
     "INSERT INTO n SELECT * FROM t",
     'INSERT INTO "n" ("a", "b") SELECT "a", "b" FROM "t"',
-    "INSERT INTO n (a) SELECT coalesce(a, (SELECT max(x) FROM y WHERE z)) FROM main.t AS o ORDER BY a",
+    "INSERT INTO n (a) SELECT coalesce(a, (SELECT max(x) FROM y WHERE z)) FROM main.t AS o",
     "INSERT INTO n SELECT * FROM t o",
     "CREATE TABLE n AS SELECT * FROM t",
     "CREATE TEMP TABLE n AS SELECT a FROM [t]",
@@ -27,6 +27,8 @@ describe("fullCopySource()", () => {
     "INSERT INTO n SELECT DISTINCT a FROM t",
     "INSERT INTO n SELECT a FROM t LIMIT 5",
     "INSERT INTO n SELECT a FROM t ORDER BY a LIMIT 5",
+    "INSERT INTO n SELECT a FROM t ORDER BY b",
+    "INSERT INTO n SELECT a FROM t o ORDER BY b",
     "INSERT INTO n SELECT a FROM t GROUP BY a",
     "INSERT INTO n SELECT a FROM t JOIN u",
     "INSERT INTO n SELECT a FROM t, u",
