@@ -109,7 +109,7 @@ export class Shadow implements Disposable {
     let isScan = false;
     attempt(() => {
       for (const { detail } of this.#database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all())
-        isScan ||= String(detail).toLowerCase().startsWith(`scan ${table.toLowerCase()}`);
+        isScan ||= `${String(detail)} `.toLowerCase().startsWith(`scan ${table.toLowerCase()} `);
     });
     return isScan;
   }

@@ -96,6 +96,7 @@ describe("analysePlan() on what loses data", () => {
 
   it.each([
     "DROP TABLE vacant",
+    "CREATE TABLE parents (a); UPDATE parent SET note = (SELECT a FROM parents) WHERE id = 1",
     "DELETE FROM vacant",
     "ALTER TABLE vacant DROP COLUMN b",
     "ALTER TABLE parent DROP COLUMN note",
