@@ -79,13 +79,34 @@ export function fullCopySource(statement: Statement): string | null {
   const source = words[at]?.name;
   if (source === undefined) return null;
   at++;
+  const isSorted = (): boolean => words[at]?.word === "ORDER";
   if (words[at]?.word === "AS") at++;
-  else if (CLAUSES.has(words[at]?.word ?? "")) return null;
-  if (words[at]?.isWord === true) at++;
-  return at >= words.length ? source : null;
+  else if (!isSorted() && CLAUSES.has(words[at]?.word ?? "")) return null;
+  if (words[at]?.isWord === true && !isSorted()) at++;
+  const isWhole =
+    at >= words.length || sortsByCopied(words.slice(at), words.slice(select + 1, from));
+  return isWhole ? source : null;
 }
 
-/** What may follow a table instead of an alias. ORDER BY leaves no row out, but reads columns it does not copy. */
+/**
+ * True for an ORDER BY that names nothing but columns which are copied anyway. It leaves no row out; but a column
+ * that it alone reads would pass for one that is copied.
+ */
+function sortsByCopied(tail: readonly Piece[], selected: readonly Piece[]): boolean {
+  if (tail[0]?.word !== "ORDER" || tail[1]?.word !== "BY") return false;
+  const copied = new Set(selected.map(({ name }) => name.toLowerCase()));
+  return tail
+    .slice(2)
+    .every(
+      ({ word, name, isWord }) =>
+        word === "," ||
+        word === "ASC" ||
+        word === "DESC" ||
+        (isWord && (copied.has("*") || copied.has(name.toLowerCase()) || word === "ROWID")),
+    );
+}
+
+/** What may follow a table instead of an alias. */
 const CLAUSES: ReadonlySet<string> = new Set([
   "CROSS",
   "EXCEPT",

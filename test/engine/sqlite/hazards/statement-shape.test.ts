@@ -16,6 +16,8 @@ describe("fullCopySource()", () => {
     "INSERT INTO n (a) SELECT coalesce(a, (SELECT max(x) FROM y WHERE z)) FROM main.t AS o",
     "INSERT INTO n SELECT * FROM t o",
     "CREATE TABLE n AS SELECT * FROM t",
+    'INSERT INTO "n" ("a", "b") SELECT "a", "b" FROM "t" ORDER BY "a", b DESC',
+    "INSERT INTO n SELECT * FROM t o ORDER BY rowid",
     "CREATE TEMP TABLE n AS SELECT a FROM [t]",
   ])("sees that %s takes every row", (sql) => {
     expect(fullCopySource(one(sql))).toBe("t");
@@ -28,6 +30,8 @@ describe("fullCopySource()", () => {
     "INSERT INTO n SELECT a FROM t LIMIT 5",
     "INSERT INTO n SELECT a FROM t ORDER BY a LIMIT 5",
     "INSERT INTO n SELECT a FROM t ORDER BY b",
+    "INSERT INTO n SELECT a FROM t ORDER BY a, random()",
+    "INSERT INTO n SELECT * FROM t ORDER BY a LIMIT 2 OFFSET 1",
     "INSERT INTO n SELECT a FROM t o ORDER BY b",
     "INSERT INTO n SELECT a FROM t GROUP BY a",
     "INSERT INTO n SELECT a FROM t JOIN u",
