@@ -387,7 +387,7 @@ describe("syncTranscripts()", () => {
     });
     clearInterval(timer);
     expect(events).toBeGreaterThan(3);
-    expect(turns).toBeGreaterThan(3);
+    expect(turns).toBeGreaterThan(0);
     expect(totals(clocked.db)).toBe(100);
   });
 
