@@ -12,8 +12,8 @@ import { DAY_MS, trustedNow } from "./clock.ts";
  * Where a range takes longer than a writer should wait, ranges shrink and pauses grow with it.
  */
 const CHUNK_ROWS = 1000;
-const MIN_CHUNK_ROWS = 125;
-const CHUNK_TARGET_MS = 8;
+const MIN_CHUNK_ROWS = 250;
+const CHUNK_TARGET_MS = 12;
 const PAUSE_MS = 20;
 const CHUNKS_PER_CHECKPOINT = 20;
 const CHECKPOINT_WAIT_MS = 20;
