@@ -46,4 +46,5 @@ export type {
   MigrationDatabase,
   RegisteredMigration,
 } from "./migration/migration.ts";
-export type { MigrationStanding, MigrationState, Step } from "./migration/plan.ts";
+export type { Step } from "./migration/plan.ts";
+export type { MigrationStanding, MigrationState } from "./migration/standing.ts";

@@ -1,7 +1,8 @@
 /** Steps, standings and findings as text. */
 import type { MigrationStatus } from "../engine/migrator.ts";
 import type { PlanAnalysis } from "../migration/hazard.ts";
-import type { MigrationStanding, Step } from "../migration/plan.ts";
+import type { Step } from "../migration/plan.ts";
+import type { MigrationStanding } from "../migration/standing.ts";
 import { formatVersion } from "../migration/version.ts";
 import { printable } from "./output.ts";
 import { renderAnalysis } from "./render-hazards.ts";

@@ -2,9 +2,6 @@
 import { UsageDbError } from "../errors.ts";
 import type { AppliedMigration, Migration } from "../migration/migration.ts";
 import {
-  compareWithLedger,
-  headOf,
-  type MigrationStanding,
   planDown,
   type PlanDownOptions,
   planUp,
@@ -12,6 +9,7 @@ import {
   type Step,
   stepUp,
 } from "../migration/plan.ts";
+import { compareWithLedger, headOf, type MigrationStanding } from "../migration/standing.ts";
 import { NO_VERSION, type Version } from "../migration/version.ts";
 import type { MigrationDriver, StepOutcome } from "./driver.ts";
 import type { MigrationSource } from "./source.ts";

@@ -198,11 +198,9 @@ class SyncRun {
     known: ReadonlyMap<string, UsageSource>,
   ): number {
     const present = new Set(files.map(({ path }) => path));
-    const gone = [...known.values()].filter(({ path }) => !present.has(path));
-    const fresh = gone.filter(
-      (source) =>
-        source.missing_since === null && roots.some((root) => source.path.startsWith(`${root}/`)),
-    );
+    const isLookedAt = (path: string): boolean => roots.some((root) => path.startsWith(`${root}/`));
+    const gone = [...known.values()].filter(({ path }) => !present.has(path) && isLookedAt(path));
+    const fresh = gone.filter(({ missing_since }) => missing_since === null);
     if (fresh.length > 0) {
       this.#store.connection.transaction(() => {
         for (const { source_id } of fresh) this.#store.sources.setMissing(source_id);

@@ -396,7 +396,8 @@ describe("syncTranscripts()", () => {
     using clocked = clockedDb();
     writeLines(transcript(folder), [assistant({ id: "m1" })]);
     await sync(clocked.db, folder);
-    await syncTranscripts(clocked.db, { claudeRoots: [folder.at("elsewhere")] });
+    const report = await syncTranscripts(clocked.db, { claudeRoots: [folder.at("elsewhere")] });
+    expect(report.filesMissing).toBe(0);
     expect(clocked.db.sources.list("claude")).toMatchObject([{ missing_since: null }]);
   });
 

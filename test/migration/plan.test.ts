@@ -1,15 +1,8 @@
 import { describe, expect, it } from "bun:test";
 import * as fc from "fast-check";
 import { UsageDbError } from "../../src/errors.ts";
-import {
-  compareWithLedger,
-  headOf,
-  isReversible,
-  planDown,
-  planUp,
-  type Step,
-  stepUp,
-} from "../../src/migration/plan.ts";
+import { planDown, planUp, type Step, stepUp } from "../../src/migration/plan.ts";
+import { compareWithLedger, headOf, isReversible } from "../../src/migration/standing.ts";
 import { codeOf, errorOf } from "../support/error-of.ts";
 import { applySteps, rowOf, sketchMigration, sketchModule } from "../support/ledger-rows.ts";
 

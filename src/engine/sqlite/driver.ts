@@ -1,11 +1,10 @@
 /** The SQLite side of the migrator: one step, one immediate transaction, one ledger row. */
-import { MigrationError, OperationError, type SourcePosition, UsageDbError } from "../../errors.ts";
-import type { AppliedMigration, FunctionBody, SqlBody } from "../../migration/migration.ts";
+import { MigrationError, OperationError, UsageDbError } from "../../errors.ts";
+import type { AppliedMigration, FunctionBody } from "../../migration/migration.ts";
 import type { Step } from "../../migration/plan.ts";
-import { headOf } from "../../migration/plan.ts";
-import { positionIn, statementsOf } from "../../migration/sections.ts";
-import type { Statement } from "../../migration/sql-scanner.ts";
-import { formatVersion, type Version } from "../../migration/version.ts";
+import { headOf } from "../../migration/standing.ts";
+import { statementsOf } from "../../migration/sections.ts";
+import type { Version } from "../../migration/version.ts";
 import type { LedgerHead, MigrationDriver, StepContext, StepOutcome } from "../driver.ts";
 import { isPromise } from "../task.ts";
 import type { Connection } from "./connection.ts";
@@ -28,7 +27,8 @@ import {
 } from "./ledger.ts";
 import { moduleDatabase } from "./module-database.ts";
 import { SchemaFingerprint } from "./schema.ts";
-import { isSqliteError, operationalCode, toUsageDbError } from "./sqlite-errors.ts";
+import { toUsageDbError } from "./sqlite-errors.ts";
+import { actionOf, failureOf, refuseViolations } from "./step-failure.ts";
 
 /** No value of PRAGMA data_version. */
 const NEVER_SEEN = -1;
@@ -37,8 +37,6 @@ const NEVER_SEEN = -1;
  * for the disk once or twice in their midst; what is left over is checkpointed when the connection closes.
  */
 const RUN_AUTOCHECKPOINT_PAGES = 4000;
-/** Violations beyond this many are counted, not listed. */
-const MAX_LISTED_VIOLATIONS = 20;
 
 export interface SqliteDriverOptions {
   /** Written together with the ledger, to mark the file as the product's own. */
@@ -265,40 +263,7 @@ class SqliteDriver implements MigrationDriver {
     if (!this.#fingerprint.hasForeignKeys) return;
     if (step.cascades !== undefined) deleteOrphans(this.#connection, step.cascades, this.#baseline);
     const violations = this.#violations();
-    const blamed = newViolations(violations, this.#baseline);
-    const mismatched = blamed.find(({ mismatch }) => mismatch !== null);
-    if (mismatched !== undefined) {
-      throw new MigrationError(
-        "MIGRATION_FOREIGN_KEYS",
-        `Cannot ${actionOf(step)}: ${mismatched.mismatch}, expected every foreign key to point at a unique key`,
-        {
-          details: {
-            version: step.version,
-            file: step.file,
-            direction: step.direction,
-            violationCount: blamed.length,
-            violations: blamed.slice(0, MAX_LISTED_VIOLATIONS),
-          },
-          hint: "Make the parent column a primary key or give it a unique index.",
-        },
-      );
-    }
-    if (blamed.length > 0) {
-      const first = blamed[0] as (typeof blamed)[number];
-      throw new MigrationError(
-        "MIGRATION_FOREIGN_KEYS",
-        `Cannot ${actionOf(step)}: ${blamed.length} row(s) would point at nothing, the first in ${first.table} (rowid ${String(first.rowid)}) at ${first.parent}, expected none`,
-        {
-          details: {
-            version: step.version,
-            file: step.file,
-            direction: step.direction,
-            violationCount: blamed.length,
-            violations: blamed.slice(0, MAX_LISTED_VIOLATIONS),
-          },
-        },
-      );
-    }
+    refuseViolations(step, newViolations(violations, this.#baseline));
     this.#baseline = baselineOf(violations);
   }
 
@@ -325,57 +290,6 @@ class SqliteDriver implements MigrationDriver {
   }
 }
 
-/** The words after "Cannot" in an error about a step. */
-function actionOf({ direction, version, name }: Step): string {
-  return `${direction === "up" ? "apply" : "roll back"} ${formatVersion(version)}_${name}`;
-}
-
 function isSame(left: readonly Version[], right: readonly Version[]): boolean {
   return left.length === right.length && left.every((version, index) => version === right[index]);
-}
-
-/** The error of a failed statement: the author's, with a position, unless the disk or another process is to blame. */
-function failureOf(
-  error: unknown,
-  step: Step,
-  body: SqlBody | null,
-  statement: Statement | null,
-): UsageDbError {
-  const sqliteError = isSqliteError(error)
-    ? error
-    : error instanceof Error && isSqliteError(error.cause)
-      ? error.cause
-      : null;
-  const action = actionOf(step);
-  if (sqliteError !== null && operationalCode(sqliteError) !== undefined) {
-    return toUsageDbError(sqliteError, action, { version: step.version, file: step.file });
-  }
-  if (sqliteError === null && error instanceof UsageDbError) return error;
-  // A migration's own exception says nothing about the statement that happened to run before it.
-  const position =
-    body !== null && statement !== null && sqliteError !== null
-      ? positionOf(body, statement, sqliteError.byteOffset)
-      : null;
-  const message = error instanceof Error ? error.message : String(error);
-  const place =
-    position === null ? step.file : `${position.file}:${position.line}:${position.column}`;
-  return new MigrationError("MIGRATION_FAILED", `Cannot ${action}: ${message} at ${place}`, {
-    details: {
-      version: step.version,
-      name: step.name,
-      file: step.file,
-      direction: step.direction,
-      reason: message,
-      position,
-      statement: position === null ? null : (statement?.text ?? null),
-    },
-    cause: error,
-  });
-}
-
-/** SQLite counts UTF-8 bytes from the start of the statement; -1 means that it does not know. */
-function positionOf(body: SqlBody, statement: Statement, byteOffset: number): SourcePosition {
-  if (byteOffset < 0) return positionIn(body, statement.start);
-  const before = Buffer.from(statement.text, "utf8").subarray(0, byteOffset).toString("utf8");
-  return positionIn(body, statement.start + before.length);
 }

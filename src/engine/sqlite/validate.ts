@@ -2,7 +2,7 @@
 import { Database } from "bun:sqlite";
 import { MigrationError } from "../../errors.ts";
 import type { AppliedMigration, SqlBody } from "../../migration/migration.ts";
-import { headOf, type MigrationStanding } from "../../migration/plan.ts";
+import { headOf, type MigrationStanding } from "../../migration/standing.ts";
 import { checkBody, statementsOf } from "../../migration/sections.ts";
 import { formatVersion } from "../../migration/version.ts";
 import { Connection } from "./connection.ts";

@@ -1,5 +1,5 @@
 import type { AppliedMigration } from "../../../migration/migration.ts";
-import { isReversible, type MigrationStanding } from "../../../migration/plan.ts";
+import { isReversible, type MigrationStanding } from "../../../migration/standing.ts";
 import { formatVersion } from "../../../migration/version.ts";
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
 import { DIR_ARG } from "../../migration-source.ts";
