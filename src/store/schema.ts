@@ -13,24 +13,34 @@ export function ownMigrations(): MigrationSource {
   return bundleSource(migrations, "usagedb's own migrations");
 }
 
+/** Whose file it is; 0 when nobody marked it. */
+export function applicationIdOf(connection: Connection): number {
+  const sql = "PRAGMA application_id";
+  return Number(connection.prepare(sql, `open ${connection.path}`).values()[0]?.[0] ?? 0);
+}
+
+/** The names of its tables, without SQLite's own. */
+export function tablesOf(connection: Connection): string[] {
+  return connection
+    .prepare(
+      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+      `open ${connection.path}`,
+    )
+    .values()
+    .map(([name]) => String(name));
+}
+
 /**
  * Refuses a file that another application owns; an empty file and one with our ledger pass.
  * @throws {OperationError} DATABASE_FOREIGN.
  */
 export function refuseForeign(connection: Connection): void {
-  const action = `open ${connection.path}`;
-  const [[id] = []] = connection.prepare("PRAGMA application_id", action).values();
-  const applicationId = Number(id ?? 0);
+  const applicationId = applicationIdOf(connection);
   if (applicationId === APPLICATION_ID) return;
   if (applicationId !== 0)
     refuse(connection, `its application_id is 0x${applicationId.toString(16)}`, applicationId);
-  const tables = connection
-    .prepare(
-      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
-      action,
-    )
-    .values();
-  const isOurs = tables.length === 0 || tables.some(([name]) => name === "schema_migrations");
+  const tables = tablesOf(connection);
+  const isOurs = tables.length === 0 || tables.includes("schema_migrations");
   if (!isOurs)
     refuse(connection, `it holds ${tables.length} table(s) and no ledger`, applicationId);
 }

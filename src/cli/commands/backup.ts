@@ -28,9 +28,7 @@ export const backup: Command = {
     const { args, output, env } = context;
     const { openConnection } = await import("../../engine/sqlite/open.ts");
     const { backupDatabase } = await import("../../engine/sqlite/backup.ts");
-    const { refuseForeign } = await import("../../store/schema.ts");
     using connection = openConnection(databasePath(args["db"], env), { mode: "existing" });
-    refuseForeign(connection);
     const file = args["file"];
     const target = typeof file === "string" ? file : defaultTarget(connection.path, context);
     const report = backupDatabase(connection, target);
@@ -67,18 +65,34 @@ export const restore: Command = {
   },
 };
 
-/** Neither another application's file, nor a backup of a newer usagedb, has a place in the other's place. */
+/**
+ * Refuses a backup of one application for the file of another, and a backup of ours that is newer than this
+ * program. Files that are migrated with `--dir` are anybody's, so it is the two that must agree.
+ */
 async function refuseStrangers(backupFile: string, database: string): Promise<void> {
-  const { openConnection } = await import("../../engine/sqlite/open.ts");
-  const { readLedgerHead } = await import("../../engine/sqlite/ledger.ts");
-  const { ownMigrations, refuseForeign } = await import("../../store/schema.ts");
-  if (existsSync(database)) {
-    using live = openConnection(database, { mode: "existing" });
-    refuseForeign(live);
-  }
   if (!existsSync(backupFile)) return;
+  const { openConnection } = await import("../../engine/sqlite/open.ts");
+  const { openForRestore } = await import("../../engine/sqlite/backup.ts");
+  const { readLedgerHead } = await import("../../engine/sqlite/ledger.ts");
+  const { APPLICATION_ID, applicationIdOf, ownMigrations, tablesOf } =
+    await import("../../store/schema.ts");
   using copy = openConnection(backupFile, { mode: "read" });
-  refuseForeign(copy);
+  const applicationId = applicationIdOf(copy);
+  if (existsSync(database)) {
+    using live = openForRestore(database);
+    const [ours, theirs] = [applicationIdOf(live), applicationId];
+    if (ours !== theirs && tablesOf(live).length > 0) {
+      throw new OperationError(
+        "DATABASE_FOREIGN",
+        `Cannot restore ${backupFile}: its application_id is ${theirs}, expected ${ours}, that of ${database}`,
+        {
+          details: { path: database, applicationId: theirs },
+          hint: "Name the database that the backup was made of.",
+        },
+      );
+    }
+  }
+  if (applicationId !== APPLICATION_ID) return;
   const latest = ownMigrations().versions().at(-1) ?? 0;
   const version = readLedgerHead(copy)?.version ?? 0;
   if (version <= latest) return;

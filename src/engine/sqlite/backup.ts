@@ -17,7 +17,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { Database } from "bun:sqlite";
 import { InputError, OperationError, type UsageDbError } from "../../errors.ts";
 import { Connection } from "./connection.ts";
-import { openConnection } from "./open.ts";
+import { DEFAULT_BUSY_TIMEOUT_MS, openConnection } from "./open.ts";
 import { quoteIdentifier } from "./quote.ts";
 import { toUsageDbError } from "./sqlite-errors.ts";
 
@@ -110,7 +110,7 @@ const hashPath = (path: string): string => `${path}.sha256`;
 export async function restoreDatabase(
   backup: string,
   database: string,
-  busyTimeoutMs = 5000,
+  busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS,
 ): Promise<RestoreReport> {
   const path = resolve(backup);
   const restoredTo = resolve(database);
@@ -132,10 +132,33 @@ export async function restoreDatabase(
   const rows = verifyCopy(path);
   // Opened first for its rules (no link, no folder, private when new) and for the lock, which node:sqlite's
   // backup reports as "not an error" when somebody else has it.
-  using live = openConnection(restoredTo, { busyTimeoutMs });
+  using live = openForRestore(restoredTo, busyTimeoutMs);
   live.transaction(() => undefined, `restore ${restoredTo}`);
   await replaceContent(path, restoredTo, busyTimeoutMs);
   return { path, sizeBytes: statSync(path).size, sha256, rows, restoredTo };
+}
+
+/**
+ * Opens the database that a backup is to replace, creating it when it is gone.
+ * @throws {OperationError} what `openConnection` throws; for a damaged file with the way out.
+ */
+export function openForRestore(
+  database: string,
+  busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS,
+): Connection {
+  try {
+    return openConnection(database, { busyTimeoutMs });
+  } catch (error) {
+    const isDamaged =
+      error instanceof OperationError &&
+      (error.code === "DATABASE_CORRUPT" || error.code === "DATABASE_NOT_SQLITE");
+    if (!isDamaged) throw error;
+    throw new OperationError(error.code, error.message, {
+      details: error.details,
+      cause: error,
+      hint: "Move the damaged file and its -wal aside, keep them, and restore again.",
+    });
+  }
 }
 
 async function replaceContent(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "bun:test";
 import { Database } from "bun:sqlite";
-import { readdirSync } from "node:fs";
+import { readdirSync, renameSync } from "node:fs";
 import { openUsageDb } from "../../../src/index.ts";
 import { tempFolder, type TempFolder } from "../../support/temp-folder.ts";
 
@@ -69,19 +69,60 @@ describe("usagedb backup and restore", () => {
     expect(stderr).toContain("expected --yes");
   });
 
+  it("serve a file that is migrated with a directory of its own, whatever its versions", async () => {
+    using folder = tempFolder();
+    const file = "20260101000000_notes.sql";
+    await Bun.write(
+      folder.at("m", file),
+      "-- migrate:up\nCREATE TABLE notes (x);\n-- migrate:down\nDROP TABLE notes;\n",
+    );
+    await usagedb(folder, "migrate", "--dir", "m", "--db", "app.db");
+    using app = new Database(folder.at("app.db"));
+    app.run("INSERT INTO notes VALUES (1), (2)");
+    expect(
+      (await usagedb(folder, "migrate", "rollback", "--dir", "m", "--db", "app.db")).exitCode,
+    ).toBe(0);
+    const safety = readdirSync(folder.path).find((name) => name.endsWith(".backup")) ?? "none";
+    expect((await usagedb(folder, "restore", safety, "--yes", "--db", "app.db")).exitCode).toBe(0);
+    expect(app.query("SELECT count(*) AS n FROM notes").get()).toEqual({ n: 2 });
+  });
+
+  it("say how to restore over a damaged file", async () => {
+    using folder = tempFolder();
+    openUsageDb(folder.at("usage.db")).close();
+    await usagedb(folder, "backup", "safe.db", "--db", "usage.db");
+    await Bun.write(folder.at("usage.db"), "damaged ".repeat(1000));
+    const { stderr, exitCode } = await usagedb(
+      folder,
+      "restore",
+      "safe.db",
+      "--yes",
+      "--db",
+      "usage.db",
+    );
+    expect([exitCode, stderr.includes("Move the damaged file")]).toEqual([1, true]);
+    renameSync(folder.at("usage.db"), folder.at("usage.db.damaged"));
+    expect(
+      (await usagedb(folder, "restore", "safe.db", "--yes", "--db", "usage.db")).exitCode,
+    ).toBe(0);
+    openUsageDb(folder.at("usage.db"), { mode: "read" }).close();
+  });
+
   it("touch no other application's file, and take no newer one in", async () => {
     using folder = tempFolder();
     openUsageDb(folder.at("usage.db")).close();
     await usagedb(folder, "backup", "safe.db", "--db", "usage.db");
     using foreign = new Database(folder.at("foreign.db"));
     foreign.run("CREATE TABLE bookmarks (url TEXT)");
-    for (const argv of [
-      ["backup", "copy.db"],
-      ["restore", "safe.db", "--yes"],
-    ]) {
-      const { stderr, exitCode } = await usagedb(folder, ...argv, "--db", "foreign.db");
-      expect([exitCode, stderr.includes("DATABASE_FOREIGN")]).toEqual([1, true]);
-    }
+    const { stderr, exitCode: refused } = await usagedb(
+      folder,
+      "restore",
+      "safe.db",
+      "--yes",
+      "--db",
+      "foreign.db",
+    );
+    expect([refused, stderr.includes("DATABASE_FOREIGN")]).toEqual([1, true]);
     using newer = new Database(folder.at("safe.db"));
     newer.run(
       `INSERT INTO schema_migrations (version, name, applied_at, execution_time_ms, schema_hash, tool_version)
