@@ -102,6 +102,16 @@ describe("messages.record()", () => {
     expectHoursToMatch(clocked.db);
   });
 
+  it("leaves them there too when both come in one batch", () => {
+    using clocked = clockedDb();
+    const copy = message({ session_id: "s2", project: "/elsewhere", output_tokens: 50 });
+    record(clocked.db, message(), copy);
+    expect(clocked.db.messages.bySession("s1")).toMatchObject([
+      { output_tokens: 50, project: "/p" },
+    ]);
+    expectHoursToMatch(clocked.db);
+  });
+
   it("takes a message without a request by its own id, across sessions", () => {
     using clocked = clockedDb();
     record(

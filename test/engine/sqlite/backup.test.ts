@@ -150,7 +150,8 @@ describe("restoreDatabase()", () => {
     connection.runOnce("UPDATE notes SET text = 'kept'");
     chmodSync(path, 0o600);
     const bytes = readFileSync(path);
-    bytes[bytes.length - 100] = (bytes[bytes.length - 100] as number) ^ 1;
+    // Inside a value: every page is as sound as before, and only the hash can tell.
+    bytes.write("y", bytes.indexOf("x150"));
     writeFileSync(path, bytes);
     writeFileSync(folder.at("text.db"), "hello ".repeat(1000));
     const codes = [];
