@@ -2,8 +2,8 @@
  * The start of `migrate`. Almost every run of it finds nothing to do, and loading the command line costs more
  * than finding that out: the plainest lines are answered here, with a few small modules, all others by `main`.
  */
-import { peekLedgerHead } from "../engine/sqlite/peek.ts";
-import { isUpToDate, stampDirectory } from "../engine/up-to-date.ts";
+import { versionWhenUpToDate } from "../engine/sqlite/peek.ts";
+import { stampDirectory } from "../engine/up-to-date.ts";
 import type { SourceStamp } from "../engine/source.ts";
 import type { ExitCode } from "../errors.ts";
 
@@ -13,8 +13,6 @@ export interface MigrateStartOptions {
   /** What the user typed to get here, for help and errors. */
   readonly program: string;
 }
-
-const PEEK_TIMEOUT_MS = 5000;
 
 /** Runs `usagedb migrate …`; never throws and never exits. */
 export async function startMigrate(options: MigrateStartOptions): Promise<ExitCode> {
@@ -26,17 +24,16 @@ export async function startMigrate(options: MigrateStartOptions): Promise<ExitCo
 
 /**
  * What `up` says when nothing is pending for certain; null when that, or the command line, needs a closer
- * look. It asks the same two questions as the command does, so the answers are the same.
+ * look. It asks the same question as the command does, so the answers are the same.
  */
 function answerWhenUpToDate({ argv, env }: MigrateStartOptions): string | null {
   const line = readPlainLine(argv);
   if (line === null) return null;
   const { database, directory } = line;
   try {
-    const head = peekLedgerHead(database ?? defaultDatabase(env), PEEK_TIMEOUT_MS);
     const stamp = (): SourceStamp => (directory === null ? ownStamp() : stampDirectory(directory));
-    if (head === null || !isUpToDate(head, { stamp })) return null;
-    return `Nothing to do: version ${head.version} is the newest.`;
+    const version = versionWhenUpToDate(database ?? defaultDatabase(env), { stamp });
+    return version === null ? null : `Nothing to do: version ${version} is the newest.`;
   } catch {
     // No such directory, no right to read it, no home: `main` has the words for it.
     return null;

@@ -1,7 +1,25 @@
 /** A look at a ledger's head that costs an open and one read: what every start of an up-to-date database needs. */
 import { lstatSync } from "node:fs";
 import { Database } from "bun:sqlite";
+import type { Version } from "../../migration/version.ts";
 import type { LedgerHead } from "../driver.ts";
+import type { MigrationSource } from "../source.ts";
+import { isUpToDate } from "../up-to-date.ts";
+
+/** How long a look waits for a lock that keeps even readers out. */
+const PEEK_TIMEOUT_MS = 5000;
+
+/**
+ * The version of a database on which nothing is pending, edited or missing for certain; null when that needs the
+ * full opening. Throws what the source's stamp throws.
+ */
+export function versionWhenUpToDate(
+  path: string,
+  source: Pick<MigrationSource, "stamp">,
+): Version | null {
+  const head = peekLedgerHead(path, PEEK_TIMEOUT_MS);
+  return head !== null && isUpToDate(head, source) ? head.version : null;
+}
 
 /**
  * Reads the newest ledger entry without configuring a connection; null when there is none, or when anything
@@ -14,8 +32,13 @@ export function peekLedgerHead(path: string, busyTimeoutMs: number): LedgerHead 
     database = new Database(path, { create: false, readwrite: true });
     database.run(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
     const statement = database.prepare<[number, string | null, number], []>(LEDGER_HEAD_SQL);
-    const row = statement.values()[0];
-    statement.finalize();
+    let row: unknown[] | undefined;
+    try {
+      row = statement.values()[0];
+    } finally {
+      // A statement left open would make the close below fail.
+      statement.finalize();
+    }
     return row === undefined ? null : ledgerHeadOf(row);
   } catch {
     return null;

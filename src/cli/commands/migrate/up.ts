@@ -1,11 +1,8 @@
-import { peekLedgerHead } from "../../../engine/sqlite/peek.ts";
-import { isUpToDate } from "../../../engine/up-to-date.ts";
+import { versionWhenUpToDate } from "../../../engine/sqlite/peek.ts";
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
 import { ALLOW_ARG, BACKUP_ARG } from "../../hazard-flags.ts";
 import { DIR_ARG, migrationSource } from "../../migration-source.ts";
 import { databasePath } from "../../paths.ts";
-
-const PEEK_TIMEOUT_MS = 5000;
 
 export const up: Command = {
   meta: {
@@ -41,15 +38,10 @@ export const up: Command = {
     if (args["allow"] !== undefined) (await import("../../guarded-run.ts")).allowArg(args);
     if (args["dry-run"] === true) return (await import("./plan.ts")).plan.run(context);
     if (args["to"] === undefined) {
-      const head = peekLedgerHead(databasePath(args["db"], env), PEEK_TIMEOUT_MS);
-      if (head !== null && isUpToDate(head, migrationSource(args))) {
-        output.outcome(`Nothing to do: version ${head.version} is the newest.`);
-        output.json({
-          fromVersion: head.version,
-          toVersion: head.version,
-          steps: [],
-          backup: null,
-        });
+      const version = versionWhenUpToDate(databasePath(args["db"], env), migrationSource(args));
+      if (version !== null) {
+        output.outcome(`Nothing to do: version ${version} is the newest.`);
+        output.json({ fromVersion: version, toVersion: version, steps: [], backup: null });
         return 0;
       }
     }
