@@ -108,10 +108,11 @@ describe("the package", () => {
     await Bun.write(
       folder.at("main.ts"),
       `import { openUsageDb, type UsageSnapshot } from "usagedb";
+       import { initDatabase } from "usagedb/db";
        import { createMigrator } from "usagedb/migrate";
        import { UsageDbError } from "usagedb/errors";
        const rows: UsageSnapshot[] = openUsageDb(":memory:").snapshots.list({ limit: 1 });
-       export const used = [rows, createMigrator, UsageDbError];
+       export const used = [rows, createMigrator, initDatabase, UsageDbError];
        // @ts-expect-error a misspelt option is refused by the types too
        openUsageDb(":memory:", { busyTimeout: 1 });
       `,

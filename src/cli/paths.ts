@@ -16,7 +16,7 @@ export function databasePath(flag: string | boolean | undefined, env: Env): stri
 }
 
 /** @throws {InputError} VALUE_INVALID when the environment names no home. */
-export function homeOf(env: Env): string {
+function homeOf(env: Env): string {
   const home = env["HOME"] ?? env["USERPROFILE"];
   if (home !== undefined && home !== "") return home;
   throw new InputError(

@@ -194,11 +194,4 @@ export class UsageRollupStore {
       )
       .all(fromMs, toMs);
   }
-
-  /** The newest hour with usage; null when there is none. */
-  newestHour(): number | null {
-    return (this.#connection
-      .prepare("SELECT max(hour) AS hour FROM usage_rollups", "read rollups")
-      .get()?.["hour"] ?? null) as number | null;
-  }
 }
