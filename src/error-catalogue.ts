@@ -130,6 +130,12 @@ export const ERROR_CATALOGUE = Object.freeze({
     "Validation found something wrong in the database.",
     "Read the findings; each names what it saw and what to do.",
   ),
+  SCHEMA_DRIFTED: entry(
+    "author",
+    3,
+    "The schema is not what the applied migrations build, so a down may undo something else than it was written for.",
+    "Run `migrate diff` to see the differences and the SQL that mends them, or pass `--allow-drift`.",
+  ),
   PRAGMA_REFUSED: entry(
     "operator",
     1,

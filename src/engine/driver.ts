@@ -1,5 +1,6 @@
 /** The contract between the migrator and an engine. */
-import type { AppliedMigration } from "../migration/migration.ts";
+import type { MigrationError } from "../errors.ts";
+import type { AppliedMigration, Migration } from "../migration/migration.ts";
 import type { Step } from "../migration/plan.ts";
 import type { Version } from "../migration/version.ts";
 import type { MaybePromise } from "./task.ts";
@@ -10,6 +11,33 @@ export interface LedgerHead {
   readonly appliedCount: number;
   /** The stamp of the migrations that were last proved equal to the whole ledger. */
   readonly sourceStamp: string | null;
+  /** False when the schema may have changed since the ledger last spoke of it. */
+  readonly isSchemaKnown: boolean;
+  /** True when the schema was found to differ from what the ledger's migrations build. */
+  readonly hasDrifted: boolean;
+}
+
+/** How the schema differs from what the ledger's migrations build. */
+export interface Drift {
+  /** One line each; empty when the schema is as it should be, or when that could not be found out. */
+  readonly differences: readonly string[];
+  /** Why it could not be found out, null when it could. */
+  readonly unknown: string | null;
+}
+
+/** Who holds the write lock. */
+export interface LockHolder {
+  /** Null when the operating system does not tell. */
+  readonly pid: number | null;
+  /** The command line of the process; null when it is not known. */
+  readonly command: string | null;
+  /** What it says of itself when it migrates; null for anything else that writes. */
+  readonly migrating: {
+    readonly actor: string | null;
+    /** Epoch milliseconds: when it took the lock for this step. */
+    readonly since: number;
+    readonly step: string;
+  } | null;
 }
 
 export type StepOutcome =
@@ -22,6 +50,12 @@ export interface StepContext {
   readonly expectedVersions: readonly Version[];
   readonly appliedAt: number;
   readonly toolVersion: string;
+  /** Who does it, as `user@host`; null when that is not known. */
+  readonly actor: string | null;
+  /** Told of each statement before it runs; its number counts from 1. */
+  readonly onStatement?: (statement: string, number: number) => void;
+  /** Told once when the lock is held by somebody else for longer than a moment. */
+  readonly onWaiting?: (holder: LockHolder | null) => void;
 }
 
 /**
@@ -37,7 +71,16 @@ export interface MigrationDriver {
   /** Readies the connection for steps; every `startRun` is followed by one `finishRun`, errors included. */
   startRun(): MaybePromise<void>;
   applyStep(step: Step, context: StepContext): MaybePromise<StepOutcome>;
+  /** Remembers that a step failed; never fails itself, as the step's own error matters more. */
+  writeFailure(step: Step, failure: MigrationError, context: StepContext): MaybePromise<void>;
   finishRun(): MaybePromise<void>;
   /** Remembers the stamp on the newest ledger row; a cache, so a busy database is no error. */
   writeStamp(stamp: string, expectedVersions: readonly Version[]): MaybePromise<void>;
+  /**
+   * Compares the schema with what the ledger's migrations build; null without a ledger. Migrations are needed for
+   * functions, which the ledger has no text of.
+   * @param isRemembered also writes the result to the ledger, so that the next look costs one read; a cache, so a
+   *   busy or read-only database is no error.
+   */
+  checkDrift(migrations: readonly Migration[], isRemembered: boolean): MaybePromise<Drift | null>;
 }

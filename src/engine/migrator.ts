@@ -1,5 +1,5 @@
 /** Brings a database to a version: compares, plans, applies step by step, and survives others doing the same. */
-import { UsageDbError } from "../errors.ts";
+import { MigrationError, UsageDbError } from "../errors.ts";
 import type { AppliedMigration, Migration } from "../migration/migration.ts";
 import {
   planDown,
@@ -11,7 +11,8 @@ import {
 } from "../migration/plan.ts";
 import { compareWithLedger, headOf, type MigrationStanding } from "../migration/standing.ts";
 import { NO_VERSION, type Version } from "../migration/version.ts";
-import type { MigrationDriver, StepOutcome } from "./driver.ts";
+import { currentActor } from "./actor.ts";
+import type { Drift, LockHolder, MigrationDriver, StepContext, StepOutcome } from "./driver.ts";
 import type { MigrationSource } from "./source.ts";
 import { type MaybePromise, runAsync, runSync, settle, type Task } from "./task.ts";
 import { TOOL_VERSION } from "./tool-version.ts";
@@ -20,8 +21,23 @@ import { isUpToDate, ledgerStamp } from "./up-to-date.ts";
 export type MigrationEvent =
   | { readonly type: "planned"; readonly steps: readonly Step[] }
   | { readonly type: "started"; readonly step: Step }
+  /** Before each statement; `number` counts from 1 within the step. */
+  | {
+      readonly type: "statement";
+      readonly step: Step;
+      readonly number: number;
+      readonly statement: string;
+    }
+  /** An up is committed with its ledger row. */
   | { readonly type: "applied"; readonly step: Step; readonly executionTimeMs: number }
+  /** A down is committed, and its ledger row gone. */
+  | { readonly type: "rolled-back"; readonly step: Step; readonly executionTimeMs: number }
+  /** Nothing of the step is left. */
   | { readonly type: "failed"; readonly step: Step; readonly error: unknown }
+  /** Another process holds the lock; null when nothing is known of it. */
+  | { readonly type: "waiting"; readonly step: Step; readonly holder: LockHolder | null }
+  /** The schema is not what the ledger's migrations build. */
+  | { readonly type: "drifted"; readonly drift: Drift }
   /** Another process changed the ledger first; the plan is made anew. */
   | { readonly type: "replanned" };
 
@@ -31,6 +47,8 @@ export interface MigratorOptions {
   /** Epoch milliseconds; the system clock when left out. */
   readonly now?: () => number;
   readonly onEvent?: (event: MigrationEvent) => void;
+  /** Who migrates, for the ledger; the operating system's `user@host` when left out. */
+  readonly actor?: string;
   /**
    * Looks at every plan before its first step, and answers with the steps to run; what it throws stops the run
    * before anything is written. Nobody looks when left out. Not asked when nothing is pending.
@@ -68,8 +86,11 @@ export interface MigrationStatus {
 export interface Migrator {
   /** Applies what is pending; returns at once after one read when nothing is. */
   up(options?: PlanUpOptions): MigrationReport;
-  /** Undoes versions above the target; one when left out. */
-  rollback(options?: PlanDownOptions): MigrationReport;
+  /**
+   * Undoes versions above the target; one when left out.
+   * @throws {MigrationError} SCHEMA_DRIFTED when the schema is not what the downs were written for.
+   */
+  rollback(options?: RollbackOptions): MigrationReport;
   /** Undoes the newest version and applies it again from its file. */
   redo(): MigrationReport;
   /** The steps that `up` would take; reads only. */
@@ -78,6 +99,13 @@ export interface Migrator {
   planRollback(options?: PlanDownOptions): Step[];
   /** Compares migrations with the ledger; reads only. */
   status(): MigrationStatus;
+  /** Compares the schema with what the ledger's migrations build, null without a ledger; reads only. */
+  checkDrift(): Drift | null;
+}
+
+export interface RollbackOptions extends PlanDownOptions {
+  /** Roll back although the schema is not what the downs were written for. */
+  readonly allowDrift?: boolean;
 }
 
 export type AsyncMigrator = {
@@ -96,6 +124,7 @@ export function createMigrator(options: MigratorOptions): Migrator {
     plan: (planOptions) => runSync(work.plan(planOptions)),
     planRollback: (planOptions) => runSync(work.planRollback(planOptions)),
     status: () => runSync(work.status()),
+    checkDrift: () => runSync(work.checkDrift()),
   };
 }
 
@@ -109,6 +138,7 @@ export function createAsyncMigrator(options: MigratorOptions): AsyncMigrator {
     plan: (planOptions) => runAsync(work.plan(planOptions)),
     planRollback: (planOptions) => runAsync(work.planRollback(planOptions)),
     status: () => runAsync(work.status()),
+    checkDrift: () => runAsync(work.checkDrift()),
   };
 }
 
@@ -122,7 +152,9 @@ class MigratorTasks {
   readonly #source: MigrationSource;
   readonly #now: () => number;
   readonly #onEvent: (event: MigrationEvent) => void;
+  readonly #isListening: boolean;
   readonly #guard: NonNullable<MigratorOptions["guard"]>;
+  #actor: string | null | undefined;
 
   constructor(options: MigratorOptions) {
     const { driver, source, now = Date.now, onEvent = () => undefined } = options;
@@ -130,6 +162,8 @@ class MigratorTasks {
     this.#source = source;
     this.#now = now;
     this.#onEvent = onEvent;
+    this.#isListening = options.onEvent !== undefined;
+    this.#actor = options.actor;
     this.#guard = options.guard ?? ((steps) => steps);
   }
 
@@ -137,6 +171,7 @@ class MigratorTasks {
     if (options.target === undefined) {
       const head = yield* settle(this.#driver.readHead());
       if (head !== null && isUpToDate(head, this.#source)) {
+        if (head.hasDrifted) yield* this.#tellDrift([]);
         return { fromVersion: head.version, toVersion: head.version, steps: [] };
       }
     }
@@ -152,10 +187,14 @@ class MigratorTasks {
       const versions = ledger.map(({ version }) => version);
       yield* settle(this.#driver.writeStamp(ledgerStamp(versions.length, stamp.value), versions));
     }
+    const head = yield* settle(this.#driver.readHead());
+    if (head !== null && (!head.isSchemaKnown || head.hasDrifted))
+      yield* this.#tellDrift(migrations);
     return report;
   }
 
-  *rollback(options: PlanDownOptions = {}): Task<MigrationReport> {
+  *rollback(options: RollbackOptions = {}): Task<MigrationReport> {
+    if (options.allowDrift !== true) yield* this.#refuseDrift();
     const ledger = yield* settle(this.#driver.readLedger());
     // "One back" is decided once: when two processes roll back at the same moment, both mean this version.
     const target = options.target ?? ledger.at(-2)?.version ?? NO_VERSION;
@@ -163,6 +202,7 @@ class MigratorTasks {
   }
 
   *redo(): Task<MigrationReport> {
+    yield* this.#refuseDrift();
     const migrations = this.#source.load();
     const ledger = yield* settle(this.#driver.readLedger());
     const newest = ledger.at(-1);
@@ -190,6 +230,10 @@ class MigratorTasks {
     return this.#planDown(ledger, options);
   }
 
+  *checkDrift(): Task<Drift | null> {
+    return yield* settle(this.#driver.checkDrift(this.#migrationsForDrift(), false));
+  }
+
   *status(): Task<MigrationStatus> {
     const migrations = this.#source.load();
     const appliedMigrations = yield* settle(this.#driver.readLedger());
@@ -205,6 +249,29 @@ class MigratorTasks {
       pendingMigrations,
       standings,
     };
+  }
+
+  /** Looks, remembers what it saw, and tells of a drift; a database that cannot be compared is left for `status`. */
+  *#tellDrift(migrations: readonly Migration[]): Task<void> {
+    const drift = yield* settle(this.#driver.checkDrift(migrations, true));
+    if (drift !== null && drift.differences.length > 0) this.#onEvent({ type: "drifted", drift });
+  }
+
+  *#refuseDrift(): Task<void> {
+    const head = yield* settle(this.#driver.readHead());
+    if (head === null || (head.isSchemaKnown && !head.hasDrifted)) return;
+    const drift = yield* settle(this.#driver.checkDrift(this.#migrationsForDrift(), true));
+    if (drift !== null) refuseDrift(drift);
+  }
+
+  /** A rollback must not need files that are gone or broken; without them a function's schema stays unknown. */
+  #migrationsForDrift(): readonly Migration[] {
+    try {
+      return this.#source.load();
+    } catch (error) {
+      if (error instanceof UsageDbError) return [];
+      throw error;
+    }
   }
 
   /** Files are read only when the ledger alone can't do it: an older checkout, or a broken file, must not be in the way. */
@@ -275,7 +342,8 @@ class MigratorTasks {
       if (result.outcome === "ledger-changed") return false;
       const { direction, version, name } = step;
       done.push({ direction, version, name, executionTimeMs: result.executionTimeMs });
-      this.#onEvent({ type: "applied", step, executionTimeMs: result.executionTimeMs });
+      const type = direction === "up" ? "applied" : "rolled-back";
+      this.#onEvent({ type, step, executionTimeMs: result.executionTimeMs });
       expectedVersions =
         step.direction === "up"
           ? withVersion(expectedVersions, step.version)
@@ -284,21 +352,51 @@ class MigratorTasks {
     return true;
   }
 
+  #contextOf(step: Step, expectedVersions: readonly Version[]): StepContext {
+    this.#actor ??= currentActor();
+    return {
+      expectedVersions,
+      appliedAt: this.#now(),
+      toolVersion: TOOL_VERSION,
+      actor: this.#actor,
+      onWaiting: (holder) => this.#onEvent({ type: "waiting", step, holder }),
+      // Nobody is called for every statement when nobody listens.
+      ...(this.#isListening && {
+        onStatement: (statement: string, number: number) =>
+          this.#onEvent({ type: "statement", step, number, statement }),
+      }),
+    };
+  }
+
   *#applyOne(
     step: Step,
     expectedVersions: readonly Version[],
     done: readonly DoneStep[],
     rest: readonly Step[],
   ): Task<StepOutcome> {
-    const context = { expectedVersions, appliedAt: this.#now(), toolVersion: TOOL_VERSION };
+    const context = this.#contextOf(step, expectedVersions);
     try {
       return yield* settle(this.#driver.applyStep(step, context));
     } catch (error) {
       const failure = withRunState(error, done, step, rest);
+      if (failure instanceof MigrationError)
+        yield* settle(this.#driver.writeFailure(step, failure, context));
       this.#onEvent({ type: "failed", step, error: failure });
       throw failure;
     }
   }
+}
+
+/** @throws {MigrationError} SCHEMA_DRIFTED. */
+function refuseDrift({ differences, unknown }: Drift): void {
+  const [first] = differences;
+  if (first === undefined) return;
+  const more = differences.length === 1 ? "" : ` (the first of ${differences.length} differences)`;
+  throw new MigrationError(
+    "SCHEMA_DRIFTED",
+    `Cannot roll back: ${first}${more}, expected the schema that the applied migrations build`,
+    { details: { differences, unknown } },
+  );
 }
 
 /** Ascending; a version above all others, which is the usual one, needs no sorting. */

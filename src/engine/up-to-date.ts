@@ -14,13 +14,14 @@ const NUMBERS_PER_FILE = 4;
 /**
  * True when nothing is pending, edited or missing for certain; false when that needs a closer look.
  * Certain means: the newest ledger row carries the stamp of these very migrations, put there when they were
- * last compared one by one, and the ledger still has as many rows as then.
+ * last compared one by one, the ledger still has as many rows as then, and the schema has not moved since the
+ * ledger last spoke of it. A drift that is known already is no reason to look again.
  */
 export function isUpToDate(
   head: LedgerHead | null,
   source: Pick<MigrationSource, "stamp">,
 ): boolean {
-  if (head === null || head.sourceStamp === null) return false;
+  if (head === null || head.sourceStamp === null || !head.isSchemaKnown) return false;
   return head.sourceStamp === ledgerStamp(head.appliedCount, source.stamp().value);
 }
 

@@ -25,6 +25,8 @@ export interface Step {
   readonly hasDown: boolean;
   /** Tables whose rows may go with the parents that the step takes away; the author allowed it. */
   readonly cascades?: readonly string[];
+  /** The backup that was made before the run this step belongs to; for the ledger. */
+  readonly backupPath?: string;
   /** What an up leaves in the ledger. */
   readonly ledger: {
     readonly checksum: string | null;

@@ -43,7 +43,9 @@ function driverOver(inner: MigrationDriver, changed: Partial<MigrationDriver>): 
     startRun: () => inner.startRun(),
     applyStep: (step, context) => inner.applyStep(step, context),
     finishRun: () => inner.finishRun(),
+    writeFailure: (step, failure, context) => inner.writeFailure(step, failure, context),
     writeStamp: (stamp, versions) => inner.writeStamp(stamp, versions),
+    checkDrift: (migrations, isRemembered) => inner.checkDrift(migrations, isRemembered),
     ...changed,
   };
 }
@@ -124,7 +126,15 @@ describe("up()", () => {
     };
     const source = listOf("CREATE TABLE a (x)", "SELECT nope", "SELECT 1");
     expect(codeOf(() => migratorOver(db, source, { onEvent }).up())).toBe("MIGRATION_FAILED");
-    expect(seen).toEqual(["planned", "started 1", "applied 1", "started 2", "failed 2"]);
+    expect(seen).toEqual([
+      "planned",
+      "started 1",
+      "statement 1",
+      "applied 1",
+      "started 2",
+      "statement 2",
+      "failed 2",
+    ]);
   });
 
   it("does not call an applied migration failed because a listener threw", () => {
@@ -136,7 +146,7 @@ describe("up()", () => {
     };
     const migrator = migratorOver(db, listOf(...THREE), { onEvent });
     expect(() => migrator.up()).toThrow("the screen is gone");
-    expect(seen).toEqual(["planned", "started", "applied"]);
+    expect(seen).toEqual(["planned", "started", "statement", "statement", "applied"]);
     expect(appliedVersions(db)).toEqual([1]);
     expect(pragma(db, "foreign_keys")).toBe(1);
   });
@@ -419,7 +429,11 @@ describe("createAsyncMigrator()", () => {
       startRun: () => later(() => inner.startRun()),
       applyStep: (step, context) => later(() => inner.applyStep(step, context)),
       finishRun: () => later(() => inner.finishRun()),
+      writeFailure: (step, failure, context) =>
+        later(() => inner.writeFailure(step, failure, context)),
       writeStamp: (stamp, versions) => later(() => inner.writeStamp(stamp, versions)),
+      checkDrift: (migrations, isRemembered) =>
+        later(() => inner.checkDrift(migrations, isRemembered)),
     };
   }
 

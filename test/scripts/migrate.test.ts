@@ -61,6 +61,7 @@ describe("bun scripts/migrate.ts on the product's own migrations", () => {
       expect(column(db, "SELECT name FROM sqlite_schema ORDER BY name")).toEqual([
         "idx_schema_migrations_applied_at",
         "schema_migrations",
+        "schema_migrations_history",
       ]);
     }
     expect(await run("up")).toMatchObject({ exitCode: 0 });

@@ -37,12 +37,12 @@ export function appliedVersions(connection: Connection): unknown[] {
   return column(connection, "SELECT version FROM schema_migrations ORDER BY version");
 }
 
-/** Names of everything but the ledger, its index and SQLite's own tables. */
+/** Names of everything but the engine's own tables, their indexes and SQLite's. */
 export function objectNames(connection: Connection): unknown[] {
   return column(
     connection,
     `SELECT name FROM sqlite_schema
-     WHERE tbl_name <> 'schema_migrations' AND name NOT LIKE 'sqlite_%'
+     WHERE tbl_name NOT LIKE 'schema_migrations%' AND name NOT LIKE 'sqlite_%'
      ORDER BY name`,
   );
 }

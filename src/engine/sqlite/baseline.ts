@@ -7,7 +7,17 @@ import { createMigrator } from "../migrator.ts";
 import type { MigrationSource } from "../source.ts";
 import type { Connection } from "./connection.ts";
 import { createSqliteDriver } from "./driver.ts";
-import { hasLedger, insertLedgerRow, LEDGER_SQL, mirroredVersion } from "./ledger.ts";
+import { currentActor } from "../actor.ts";
+import { TOOL_VERSION } from "../tool-version.ts";
+import { insertHistory } from "./history.ts";
+import {
+  ensureLedger,
+  hasLedger,
+  insertLedgerRow,
+  mirroredVersion,
+  schemaCookie,
+  writeSchemaState,
+} from "./ledger.ts";
 import { IN_MEMORY, openConnection } from "./open.ts";
 import { describeSchema, diffSchemas, SchemaFingerprint, type SchemaObject } from "./schema.ts";
 
@@ -47,7 +57,8 @@ export function baselineDatabase(
     refuseDifferences(connection, version, diffSchemas(schema, describeSchema(connection)));
     const live = new SchemaFingerprint();
     live.refresh(connection, false);
-    for (const sql of LEDGER_SQL) connection.runOnce(sql);
+    ensureLedger(connection);
+    const actor = currentActor();
     const entered = ledger.map((entry) => ({
       ...entry,
       // Equal schemas may have unequal texts; the newest entry speaks of the text that is there.
@@ -60,8 +71,27 @@ export function baselineDatabase(
         executionTimeMs: 0,
         schemaHash: entry.schema_hash,
         toolVersion: entry.tool_version,
+        appliedBy: actor,
+        schemaCookie: null,
       });
     }
+    insertHistory(connection, {
+      at: now(),
+      version,
+      name: entered.at(-1)?.name ?? "",
+      action: "baseline",
+      outcome: "done",
+      execution_time_ms: 0,
+      tool_version: TOOL_VERSION,
+      actor,
+      backup_path: null,
+      detail: `${entered.length} version(s) entered as applied, none was run`,
+    });
+    writeSchemaState(connection, version, {
+      hash: live.hash,
+      cookie: schemaCookie(connection),
+      drift: null,
+    });
     connection.runOnce(`PRAGMA user_version = ${mirroredVersion(version)}`);
     return {
       version,

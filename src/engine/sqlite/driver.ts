@@ -1,12 +1,17 @@
 /** The SQLite side of the migrator: one step, one immediate transaction, one ledger row. */
-import { MigrationError, OperationError, UsageDbError } from "../../errors.ts";
-import type { AppliedMigration, FunctionBody } from "../../migration/migration.ts";
+import { type MigrationError, OperationError, UsageDbError } from "../../errors.ts";
+import type { AppliedMigration, Migration } from "../../migration/migration.ts";
 import type { Step } from "../../migration/plan.ts";
 import { headOf } from "../../migration/standing.ts";
-import { statementsOf } from "../../migration/sections.ts";
 import type { Version } from "../../migration/version.ts";
-import type { LedgerHead, MigrationDriver, StepContext, StepOutcome } from "../driver.ts";
-import { isPromise } from "../task.ts";
+import type {
+  Drift,
+  LedgerHead,
+  LockHolder,
+  MigrationDriver,
+  StepContext,
+  StepOutcome,
+} from "../driver.ts";
 import type { Connection } from "./connection.ts";
 import {
   baselineOf,
@@ -15,20 +20,25 @@ import {
   readViolations,
   type ViolationBaseline,
 } from "./foreign-keys.ts";
+import { insertHistory, keepLedgerRow } from "./history.ts";
 import {
   deleteLedgerRow,
+  ensureLedger,
   hasLedger,
   insertLedgerRow,
-  LEDGER_SQL,
   mirroredVersion,
   readAppliedVersions,
   readLedgerHead,
   readLedgerRows,
+  recordedHash,
+  schemaCookie,
+  writeSchemaState,
 } from "./ledger.ts";
-import { moduleDatabase } from "./module-database.ts";
+import { LockNoteWriter } from "./lock-note.ts";
+import { runStep } from "./run-step.ts";
 import { SchemaFingerprint } from "./schema.ts";
 import { toUsageDbError } from "./sqlite-errors.ts";
-import { actionOf, failureOf, refuseViolations } from "./step-failure.ts";
+import { actionOf, refuseViolations } from "./step-failure.ts";
 
 /** No value of PRAGMA data_version. */
 const NEVER_SEEN = -1;
@@ -37,6 +47,8 @@ const NEVER_SEEN = -1;
  * for the disk once or twice in their midst; what is left over is checkpointed when the connection closes.
  */
 const RUN_AUTOCHECKPOINT_PAGES = 4000;
+/** How long a step waits for the lock before it says so. */
+const NOTICE_MS = 250;
 
 export interface SqliteDriverOptions {
   /** Written together with the ledger, to mark the file as the product's own. */
@@ -57,13 +69,20 @@ class SqliteDriver implements MigrationDriver {
   readonly #fingerprint = new SchemaFingerprint();
   #baseline: ViolationBaseline = new Map();
   /** The settings that a run changes, as they were; null between runs. */
-  #settingsBefore: { readonly foreignKeys: number; readonly autocheckpoint: number } | null = null;
+  #settingsBefore: {
+    readonly busyTimeoutMs: number;
+    readonly foreignKeys: number;
+    readonly autocheckpoint: number;
+  } | null = null;
   /** PRAGMA data_version when the database was last looked at: unchanged means nobody else committed since. */
   #seenDataVersion = NEVER_SEEN;
   #hasLedger = false;
 
+  readonly #note: LockNoteWriter;
+
   constructor(connection: Connection, options: SqliteDriverOptions) {
     this.#connection = connection;
+    this.#note = new LockNoteWriter(connection.path);
     this.#applicationId = options.applicationId;
   }
 
@@ -87,10 +106,13 @@ class SqliteDriver implements MigrationDriver {
       this.#connection.forgetStatements();
       this.#seenDataVersion = NEVER_SEEN;
       this.#settingsBefore = {
+        busyTimeoutMs: this.#numberOf("busy_timeout"),
         foreignKeys: this.#numberOf("foreign_keys"),
         autocheckpoint: this.#numberOf("wal_autocheckpoint"),
       };
       this.#setForeignKeys(0);
+      if (this.#settingsBefore.busyTimeoutMs > NOTICE_MS)
+        this.#connection.runOnce(`PRAGMA busy_timeout = ${NOTICE_MS}`);
       // 0 is somebody's decision to checkpoint on their own.
       if (this.#settingsBefore.autocheckpoint > 0)
         this.#connection.runOnce(`PRAGMA wal_autocheckpoint = ${RUN_AUTOCHECKPOINT_PAGES}`);
@@ -100,8 +122,10 @@ class SqliteDriver implements MigrationDriver {
   finishRun(): void {
     const before = this.#settingsBefore;
     if (before === null) return;
+    this.#note.end();
     this.#reading(() => {
       this.#connection.forgetStatements();
+      this.#connection.runOnce(`PRAGMA busy_timeout = ${before.busyTimeoutMs}`);
       this.#setForeignKeys(before.foreignKeys);
       this.#connection.runOnce(`PRAGMA wal_autocheckpoint = ${before.autocheckpoint}`);
     });
@@ -110,29 +134,55 @@ class SqliteDriver implements MigrationDriver {
 
   applyStep(step: Step, context: StepContext): StepOutcome {
     const action = actionOf(step);
-    return this.#connection.transaction(() => {
+    return this.#withLock(action, context, () => {
       if (!this.#isLedgerAsExpected(context.expectedVersions)) return { outcome: "ledger-changed" };
-      if (!this.#hasLedger) this.#createLedger();
+      this.#note.write({ actor: context.actor, since: Date.now(), step: action });
+      if (!this.#hasLedger) ensureLedger(this.#connection);
+      if (context.expectedVersions.length === 0) this.#markAsOwn();
+      this.#hasLedger = true;
       const startedAt = performance.now();
-      const isAdditive = this.#run(step);
+      const isAdditive = runStep(this.#connection, step, context);
       const executionTimeMs = performance.now() - startedAt;
       this.#fingerprint.refresh(this.#connection, isAdditive);
       this.#refuseNewViolations(step);
       this.#writeLedger(step, context, executionTimeMs);
       return { outcome: "applied", executionTimeMs };
-    }, action);
+    });
+  }
+
+  /** Only when nobody holds the lock: the step's own error must not wait. */
+  writeFailure(step: Step, failure: MigrationError, context: StepContext): void {
+    if (this.#connection.inTransaction) return;
+    this.#ifIdle(() => {
+      ensureLedger(this.#connection);
+      insertHistory(this.#connection, {
+        at: context.appliedAt,
+        version: step.version,
+        name: step.name,
+        action: step.direction,
+        outcome: "failed",
+        execution_time_ms: 0,
+        tool_version: context.toolVersion,
+        actor: context.actor,
+        backup_path: step.backupPath ?? null,
+        detail: `${failure.code}: ${failure.message}`,
+      });
+    });
+  }
+
+  checkDrift(migrations: readonly Migration[], isRemembered: boolean): Drift | null {
+    const drift = require("./drift.ts") as typeof import("./drift.ts");
+    return drift.checkDrift(this.#connection, migrations, isRemembered);
   }
 
   writeStamp(stamp: string, expectedVersions: readonly Version[]): void {
     const head = headOf(expectedVersions.map((version) => ({ version })));
     if (this.#connection.inTransaction) return;
-    const busyTimeoutMs = this.#numberOf("busy_timeout");
     const autocheckpoint = this.#numberOf("wal_autocheckpoint");
-    // Only a cache: whoever holds the lock now matters more, and it is not worth a wait for the disk.
-    this.#connection.runOnce("PRAGMA busy_timeout = 0");
+    // Not worth a wait for the disk.
     this.#connection.runOnce("PRAGMA wal_autocheckpoint = 0");
     try {
-      this.#connection.transaction(() => {
+      this.#ifIdle(() => {
         const versions = readAppliedVersions(this.#connection);
         if (!isSame(versions, expectedVersions)) return;
         this.#connection
@@ -141,14 +191,72 @@ class SqliteDriver implements MigrationDriver {
             "write the ledger",
           )
           .run(stamp, head);
-      }, "write the ledger");
+      });
+    } finally {
+      this.#connection.runOnce(`PRAGMA wal_autocheckpoint = ${autocheckpoint}`);
+    }
+  }
+
+  /** Writes what may as well be left out: whoever holds the lock now, or a full disk, matters more. */
+  #ifIdle(write: () => void): void {
+    const busyTimeoutMs = this.#numberOf("busy_timeout");
+    this.#connection.runOnce("PRAGMA busy_timeout = 0");
+    try {
+      this.#connection.transaction(write, "write the ledger");
     } catch (error) {
       // Busy, read-only, full: the migrations are as applied as before.
       if (!(error instanceof OperationError)) throw error;
     } finally {
       this.#connection.runOnce(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
-      this.#connection.runOnce(`PRAGMA wal_autocheckpoint = ${autocheckpoint}`);
     }
+  }
+
+  /**
+   * Runs `work` in a transaction. A lock that is not free after a moment is told of, with its holder, before the
+   * rest of the time-out is waited.
+   * @throws {OperationError} DATABASE_BUSY naming the holder.
+   */
+  #withLock<T>(action: string, { onWaiting }: StepContext, work: () => T): T {
+    let hasBegun = false;
+    const attempt = (): T =>
+      this.#connection.transaction(() => {
+        hasBegun = true;
+        return work();
+      }, action);
+    const timeoutMs = this.#settingsBefore?.busyTimeoutMs ?? 0;
+    const isLockBusy = (error: unknown): error is OperationError =>
+      !hasBegun && error instanceof OperationError && error.code === "DATABASE_BUSY";
+    try {
+      return attempt();
+    } catch (error) {
+      if (!isLockBusy(error)) throw error;
+      if (timeoutMs <= NOTICE_MS) throw this.#busyError(action, timeoutMs, error);
+    }
+    onWaiting?.(this.#lockHolder());
+    this.#connection.runOnce(`PRAGMA busy_timeout = ${timeoutMs - NOTICE_MS}`);
+    try {
+      return attempt();
+    } catch (error) {
+      if (!isLockBusy(error)) throw error;
+      throw this.#busyError(action, timeoutMs, error);
+    } finally {
+      this.#connection.runOnce(`PRAGMA busy_timeout = ${NOTICE_MS}`);
+    }
+  }
+
+  #lockHolder(): LockHolder | null {
+    const lock = require("./lock-holder.ts") as typeof import("./lock-holder.ts");
+    return lock.readLockHolder(this.#connection.path);
+  }
+
+  #busyError(action: string, timeoutMs: number, cause: OperationError): OperationError {
+    const holder = this.#lockHolder();
+    const { describeHolder } = require("./lock-holder.ts") as typeof import("./lock-holder.ts");
+    return new OperationError(
+      "DATABASE_BUSY",
+      `Cannot ${action}: ${describeHolder(holder)} holds the write lock of ${this.#connection.path}, expected it to be free within ${timeoutMs} ms`,
+      { details: { ...cause.details, path: this.#connection.path, timeoutMs, holder }, cause },
+    );
   }
 
   #reading<T>(read: () => T): T {
@@ -180,7 +288,10 @@ class SqliteDriver implements MigrationDriver {
   #look(): void {
     this.#seenDataVersion = this.#dataVersion();
     this.#hasLedger = hasLedger(this.#connection);
+    // One of an earlier version lacks columns.
+    if (this.#hasLedger) ensureLedger(this.#connection);
     this.#fingerprint.refresh(this.#connection, false);
+    this.#fingerprint.expect(this.#hasLedger ? recordedHash(this.#connection) : null);
     this.#baseline = this.#fingerprint.hasForeignKeys ? baselineOf(this.#violations()) : new Map();
   }
 
@@ -194,65 +305,15 @@ class SqliteDriver implements MigrationDriver {
     return isSame(this.#hasLedger ? readAppliedVersions(this.#connection) : [], expected);
   }
 
-  #createLedger(): void {
-    for (const sql of LEDGER_SQL) this.#connection.runOnce(sql);
+  /** The mark comes with the first entry: a failed first migration leaves a ledger, but nobody's file. */
+  #markAsOwn(): void {
     if (this.#applicationId !== undefined)
       this.#connection.runOnce(`PRAGMA application_id = ${this.#applicationId}`);
-    this.#hasLedger = true;
   }
 
-  /** Runs a step's body; true when it can only have added to the schema. */
-  #run(step: Step): boolean {
-    const { body } = step;
-    if (body.kind === "function") {
-      this.#runFunction(step, body);
-      return false;
-    }
-    let isAdditive = true;
-    for (const statement of statementsOf(body)) {
-      const verb = statement.words[0];
-      if (verb === "ALTER" || verb === "DROP") isAdditive = false;
-      try {
-        this.#connection.runOnce(statement.text);
-      } catch (error) {
-        throw failureOf(error, step, body, statement);
-      }
-      this.#refuseEndedTransaction(step);
-    }
-    return isAdditive;
-  }
-
-  #runFunction(step: Step, body: FunctionBody): void {
-    const access = moduleDatabase(this.#connection, body.file);
-    let result: unknown;
-    try {
-      result = body.run(access.database);
-    } catch (error) {
-      const last = access.lastStatement();
-      throw failureOf(error, step, last?.body ?? null, last?.statement ?? null);
-    } finally {
-      access.revoke();
-      this.#connection.forgetStatements();
-    }
-    if (isPromise(result)) {
-      // It may still be rejected, for instance by the handle that was just revoked.
-      result.then(undefined, () => undefined);
-      throw new MigrationError(
-        "MIGRATION_ASYNC",
-        `Cannot ${actionOf(step)}: its ${step.direction} returned a promise, expected a synchronous function`,
-        { details: { version: step.version, file: body.file, direction: step.direction } },
-      );
-    }
-    this.#refuseEndedTransaction(step);
-  }
-
-  #refuseEndedTransaction(step: Step): void {
-    if (this.#connection.inTransaction) return;
-    throw new MigrationError(
-      "MIGRATION_ENDED_TRANSACTION",
-      `Cannot ${actionOf(step)}: it ended its own transaction, expected it to stay open`,
-      { details: { version: step.version, file: step.file, direction: step.direction } },
-    );
+  /** Null when the schema had drifted: the next opening compares it anew. */
+  #cookie(): number | null {
+    return this.#fingerprint.hasDrift ? null : schemaCookie(this.#connection);
   }
 
   #violations(): ReturnType<typeof readViolations> {
@@ -270,21 +331,44 @@ class SqliteDriver implements MigrationDriver {
   #writeLedger(step: Step, context: StepContext, executionTimeMs: number): void {
     let head: Version;
     if (step.direction === "up") {
+      head = Math.max(step.version, context.expectedVersions.at(-1) ?? 0);
       insertLedgerRow(this.#connection, {
         step,
         appliedAt: context.appliedAt,
         executionTimeMs,
-        schemaHash: this.#fingerprint.hash,
+        schemaHash: this.#fingerprint.expectedHash,
         toolVersion: context.toolVersion,
+        appliedBy: context.actor,
+        schemaCookie: this.#cookie(),
       });
-      head = Math.max(step.version, context.expectedVersions.at(-1) ?? 0);
     } else {
-      deleteLedgerRow(this.#connection, step.version);
       head = headOf(
         context.expectedVersions
           .filter((version) => version !== step.version)
           .map((version) => ({ version })),
       );
+      keepLedgerRow(this.#connection, step.version);
+      deleteLedgerRow(this.#connection, step.version);
+      insertHistory(this.#connection, {
+        at: context.appliedAt,
+        version: step.version,
+        name: step.name,
+        action: "down",
+        outcome: "done",
+        execution_time_ms: executionTimeMs,
+        tool_version: context.toolVersion,
+        actor: context.actor,
+        backup_path: step.backupPath ?? null,
+        detail: null,
+      });
+    }
+    // The head speaks of the schema: after a down, and after a version that was merged late, it is an older row.
+    if (head !== step.version || step.direction === "down") {
+      writeSchemaState(this.#connection, head, {
+        hash: this.#fingerprint.expectedHash,
+        cookie: this.#cookie(),
+        drift: null,
+      });
     }
     this.#connection.runOnce(`PRAGMA user_version = ${mirroredVersion(head)}`);
   }

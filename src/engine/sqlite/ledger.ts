@@ -6,27 +6,9 @@ import type { Version } from "../../migration/version.ts";
 import type { LedgerHead } from "../driver.ts";
 import type { Connection } from "./connection.ts";
 import { earlierDatabaseHint } from "./earlier-database.ts";
-import { LEDGER_HEAD_SQL, ledgerHeadOf } from "./peek.ts";
+import { ADDED_COLUMNS, LEDGER_SQL, LEDGER_TABLE } from "./ledger-tables.ts";
+import { FIRST_LEDGER_HEAD_SQL, LEDGER_HEAD_SQL, ledgerHeadOf } from "./peek.ts";
 import { isSqliteError } from "./sqlite-errors.ts";
-
-export const LEDGER_TABLE = "schema_migrations";
-
-/** `version, name, applied_at` and the index are those of the seed documents. */
-export const LEDGER_SQL: readonly string[] = [
-  `CREATE TABLE schema_migrations (
-  version INTEGER PRIMARY KEY,
-  name TEXT NOT NULL,
-  applied_at INTEGER NOT NULL CHECK (applied_at BETWEEN 100000000000 AND 253402300799999),
-  checksum TEXT,
-  execution_time_ms REAL NOT NULL,
-  up_sql TEXT,
-  down_sql TEXT,
-  schema_hash TEXT NOT NULL,
-  tool_version TEXT NOT NULL,
-  source_stamp TEXT
-) STRICT`,
-  "CREATE INDEX idx_schema_migrations_applied_at ON schema_migrations (applied_at)",
-];
 
 const COLUMNS =
   "version, name, applied_at, checksum, execution_time_ms, up_sql, down_sql, schema_hash, tool_version";
@@ -37,17 +19,19 @@ const COLUMNS =
  */
 export function readLedgerHead(connection: Connection): LedgerHead | null {
   try {
-    return readHeadRow(connection);
+    return readHeadRow(connection, LEDGER_HEAD_SQL);
   } catch (error) {
     // SQLITE_ERROR: no such table or no such column. Looking first would cost every opening a second read.
     if (!isSqliteError(error) || error.errno !== 1) throw error;
   }
-  // Another process may have created the ledger since the read failed, so what is there now is read again.
-  return hasLedger(connection) ? readHeadRow(connection) : null;
+  // Another process may have created or widened the ledger since the read failed, so what is there now is read again.
+  const columns = ledgerColumns(connection);
+  if (columns === null) return null;
+  return readHeadRow(connection, lacksColumns(columns) ? FIRST_LEDGER_HEAD_SQL : LEDGER_HEAD_SQL);
 }
 
-function readHeadRow(connection: Connection): LedgerHead | null {
-  const row = connection.readOnce(LEDGER_HEAD_SQL)[0];
+function readHeadRow(connection: Connection, sql: string): LedgerHead | null {
+  const row = connection.readOnce(sql)[0];
   return row === undefined ? null : ledgerHeadOf(row);
 }
 
@@ -56,14 +40,19 @@ function readHeadRow(connection: Connection): LedgerHead | null {
  * @throws {OperationError} LEDGER_FOREIGN when a table of that name has other columns.
  */
 export function hasLedger(connection: Connection): boolean {
+  return ledgerColumns(connection) !== null;
+}
+
+/** The columns of our ledger, null when there is none; throws LEDGER_FOREIGN for another's. */
+function ledgerColumns(connection: Connection): readonly unknown[] | null {
   const columns = connection
     .readOnce("SELECT name FROM pragma_table_info('schema_migrations')")
     .map(([name]) => name);
-  if (columns.length === 0) return false;
+  if (columns.length === 0) return null;
   const missing = `${COLUMNS}, source_stamp`
     .split(", ")
     .filter((column) => !columns.includes(column));
-  if (missing.length === 0) return true;
+  if (missing.length === 0) return columns;
   const hint = earlierDatabaseHint(connection);
   throw new OperationError(
     "LEDGER_FOREIGN",
@@ -73,6 +62,26 @@ export function hasLedger(connection: Connection): boolean {
       ...(hint === undefined ? {} : { hint }),
     },
   );
+}
+
+const lacksColumns = (columns: readonly unknown[]): boolean =>
+  ADDED_COLUMNS.some(([name]) => !columns.includes(name));
+
+/**
+ * Creates the ledger, or gives an older one the columns that it lacks; inside the caller's transaction.
+ * @returns true when it was created.
+ */
+export function ensureLedger(connection: Connection): boolean {
+  const columns = ledgerColumns(connection);
+  if (columns === null) {
+    for (const sql of LEDGER_SQL) connection.runOnce(sql);
+    return true;
+  }
+  for (const [name, type] of ADDED_COLUMNS) {
+    if (!columns.includes(name))
+      connection.runOnce(`ALTER TABLE schema_migrations ADD COLUMN ${name} ${type}`);
+  }
+  return false;
 }
 
 /** All entries, ascending. */
@@ -115,14 +124,19 @@ export interface LedgerEntry {
   readonly executionTimeMs: number;
   readonly schemaHash: string;
   readonly toolVersion: string;
+  /** Who applied it, as `user@host`; null when that is not known. */
+  readonly appliedBy: string | null;
+  /** `PRAGMA schema_version` as the step leaves it; null when the schema had drifted before. */
+  readonly schemaCookie: number | null;
 }
 
+/** Writes an entry into a ledger that has every column. */
 export function insertLedgerRow(connection: Connection, entry: LedgerEntry): void {
   const { step } = entry;
   connection
     .prepare(
-      `INSERT INTO schema_migrations (${COLUMNS})
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO schema_migrations (${COLUMNS}, applied_by, backup_path, schema_cookie)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       "write the ledger",
     )
     .run(
@@ -135,6 +149,9 @@ export function insertLedgerRow(connection: Connection, entry: LedgerEntry): voi
       step.ledger.downSql,
       entry.schemaHash,
       entry.toolVersion,
+      entry.appliedBy,
+      step.backupPath ?? null,
+      entry.schemaCookie,
     );
 }
 
@@ -142,6 +159,40 @@ export function deleteLedgerRow(connection: Connection, version: Version): void 
   connection
     .prepare("DELETE FROM schema_migrations WHERE version = ?", "write the ledger")
     .run(version);
+}
+
+/** What the ledger says of the schema as it is now; on the row of the head. */
+export function writeSchemaState(
+  connection: Connection,
+  head: Version,
+  state: {
+    readonly hash: string;
+    readonly cookie: number | null;
+    /** The differences from what the ledger's migrations build, as JSON; null when there are none. */
+    readonly drift: string | null;
+  },
+): void {
+  connection
+    .prepare(
+      `UPDATE schema_migrations
+       SET schema_hash = ?, schema_cookie = ?, schema_drift = ?
+       WHERE version = ?`,
+      "write the ledger",
+    )
+    .run(state.hash, state.cookie, state.drift, head);
+}
+
+/** The schema's hash as the head's row has it; null when nothing is applied. */
+export function recordedHash(connection: Connection): string | null {
+  const row = connection.readOnce(
+    "SELECT schema_hash FROM schema_migrations ORDER BY version DESC LIMIT 1",
+  )[0];
+  return row === undefined ? null : (row[0] as string);
+}
+
+/** `PRAGMA schema_version`: rises with every change of the schema that commits. */
+export function schemaCookie(connection: Connection): number {
+  return connection.prepare("PRAGMA schema_version", "read the schema").values()[0]?.[0] as number;
 }
 
 /** PRAGMA user_version holds 32 bits; a timestamp version does not fit and leaves 0. */

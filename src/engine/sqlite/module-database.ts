@@ -18,7 +18,12 @@ export interface ModuleDatabase {
   revoke(): void;
 }
 
-export function moduleDatabase(connection: Connection, file: string): ModuleDatabase {
+/** @param onStatement is told of each statement before it runs, of a query when it is prepared. */
+export function moduleDatabase(
+  connection: Connection,
+  file: string,
+  onStatement?: (statement: string) => void,
+): ModuleDatabase {
   let isRevoked = false;
   let last: ReturnType<ModuleDatabase["lastStatement"]> = null;
 
@@ -39,7 +44,10 @@ export function moduleDatabase(connection: Connection, file: string): ModuleData
   const admitOne = (sql: string): string => {
     const statements = admit(sql);
     const [statement, surplus] = statements;
-    if (statement !== undefined && surplus === undefined) return statement.text;
+    if (statement !== undefined && surplus === undefined) {
+      onStatement?.(statement.text);
+      return statement.text;
+    }
     const body: SqlBody = { kind: "sql", sql, file: `${file} (SQL)`, firstLine: 1 };
     throw new MigrationError(
       "MIGRATION_FAILED",
@@ -81,6 +89,7 @@ export function moduleDatabase(connection: Connection, file: string): ModuleData
         for (const statement of admit(sql)) {
           last = { body, statement };
           releaseQueries();
+          onStatement?.(statement.text);
           connection.runOnce(statement.text);
         }
       },

@@ -10,15 +10,15 @@ import { isUpToDate } from "../up-to-date.ts";
 const PEEK_TIMEOUT_MS = 5000;
 
 /**
- * The version of a database on which nothing is pending, edited or missing for certain; null when that needs the
- * full opening. Throws what the source's stamp throws.
+ * The version of a database on which nothing is pending, edited, missing or drifted for certain; null when that
+ * needs the full opening. Throws what the source's stamp throws.
  */
 export function versionWhenUpToDate(
   path: string,
   source: Pick<MigrationSource, "stamp">,
 ): Version | null {
   const head = peekLedgerHead(path, PEEK_TIMEOUT_MS);
-  return head !== null && isUpToDate(head, source) ? head.version : null;
+  return head !== null && !head.hasDrifted && isUpToDate(head, source) ? head.version : null;
 }
 
 /**
@@ -31,7 +31,7 @@ export function peekLedgerHead(path: string, busyTimeoutMs: number): LedgerHead 
     if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return null;
     database = new Database(path, { create: false, readwrite: true });
     database.run(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
-    const statement = database.prepare<[number, string | null, number], []>(LEDGER_HEAD_SQL);
+    const statement = database.prepare<unknown, []>(LEDGER_HEAD_SQL);
     let row: unknown[] | undefined;
     try {
       row = statement.values()[0];
@@ -47,15 +47,30 @@ export function peekLedgerHead(path: string, busyTimeoutMs: number): LedgerHead 
   }
 }
 
-export const LEDGER_HEAD_SQL = `SELECT version, source_stamp, (SELECT count(*) FROM schema_migrations)
-FROM schema_migrations
+const HEAD_OF = `FROM schema_migrations
 ORDER BY version DESC
 LIMIT 1`;
 
-export function ledgerHeadOf([version, sourceStamp, appliedCount]: readonly unknown[]): LedgerHead {
+export const LEDGER_HEAD_SQL = `SELECT version, source_stamp, (SELECT count(*) FROM schema_migrations),
+  schema_cookie = (SELECT schema_version FROM pragma_schema_version), schema_drift IS NOT NULL
+${HEAD_OF}`;
+
+/** The same of a ledger of usagedb 0.1, which did not remember the schema's cookie. */
+export const FIRST_LEDGER_HEAD_SQL = `SELECT version, source_stamp, (SELECT count(*) FROM schema_migrations), 0, 0
+${HEAD_OF}`;
+
+export function ledgerHeadOf([
+  version,
+  sourceStamp,
+  appliedCount,
+  isSchemaKnown,
+  hasDrifted,
+]: readonly unknown[]): LedgerHead {
   return {
     version: version as number,
     sourceStamp: sourceStamp as string | null,
     appliedCount: appliedCount as number,
+    isSchemaKnown: isSchemaKnown === 1,
+    hasDrifted: hasDrifted === 1,
   };
 }

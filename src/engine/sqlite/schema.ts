@@ -1,7 +1,7 @@
 /** What a database's schema is, for comparing: a fast hash for the ledger, a structural description for people. */
 import { canonicalSql } from "../../migration/canonical-sql.ts";
 import { nextToken, scanTokens, type Token } from "../../migration/sql-scanner.ts";
-import { LEDGER_TABLE } from "./ledger.ts";
+import { ENGINE_TABLES, ENGINE_TABLES_SQL } from "./ledger-tables.ts";
 import type { Connection } from "./connection.ts";
 
 /** Form 1 of the ledger's `schema_hash`: XOR of SHA-256 over `type NUL name NUL canonical SQL` of every object. */
@@ -17,6 +17,7 @@ const OBJECTS_SQL = "SELECT rowid, type, name, tbl_name, sql FROM sqlite_schema 
 export class SchemaFingerprint {
   readonly #digest = new Uint8Array(32);
   #lastRowid = 0;
+  #drift: Uint8Array | null = null;
   /** True as soon as any table mentions a foreign key. */
   hasForeignKeys = false;
 
@@ -27,7 +28,12 @@ export class SchemaFingerprint {
       .prepare(OBJECTS_SQL, "read the schema")
       .values(this.#lastRowid)) {
       this.#lastRowid = Math.max(this.#lastRowid, rowid as number);
-      if (typeof text !== "string" || table === LEDGER_TABLE || isSqlites(name as string)) continue;
+      if (
+        typeof text !== "string" ||
+        ENGINE_TABLES.has(table as string) ||
+        isSqlites(name as string)
+      )
+        continue;
       if (type === "table" && /\bREFERENCES\b/i.test(text)) this.hasForeignKeys = true;
       const object = `${type as string}\0${name as string}\0${canonicalSql(text)}`;
       const hash = Bun.CryptoHasher.hash("sha256", object);
@@ -45,6 +51,32 @@ export class SchemaFingerprint {
   get hash(): string {
     return `${SCHEMA_HASH_FORM}:${this.#digest.toHex()}`;
   }
+
+  /**
+   * Takes the difference between the schema as it is and the one that the ledger recorded for drift, which later
+   * hashes leave out: else the next step would record the drift as if the migrations had built it.
+   */
+  expect(recorded: string | null): void {
+    this.#drift = null;
+    if (recorded === null || recorded === this.hash) return;
+    const [form, hex = ""] = recorded.split(":");
+    if (form !== SCHEMA_HASH_FORM || !/^[0-9a-f]{64}$/.test(hex)) return;
+    this.#drift = xor(this.#digest, Uint8Array.fromHex(hex));
+  }
+
+  /** The hash that the schema would have without the drift. */
+  get expectedHash(): string {
+    if (this.#drift === null) return this.hash;
+    return `${SCHEMA_HASH_FORM}:${xor(this.#digest, this.#drift).toHex()}`;
+  }
+
+  get hasDrift(): boolean {
+    return this.#drift !== null;
+  }
+}
+
+function xor(left: Uint8Array, right: Uint8Array): Uint8Array {
+  return left.map((byte, index) => byte ^ (right[index] as number));
 }
 
 /** SQLite's own names, whatever their case. */
@@ -61,14 +93,14 @@ export interface SchemaObject {
 }
 
 /**
- * Describes every object but the ledger and SQLite's own, ordered by type and name.
+ * Describes every object but the engine's and SQLite's own, ordered by type and name.
  * Tables are described by their columns, keys and checks, not by text: ALTER and a down leave other text behind.
  */
 export function describeSchema(connection: Connection): SchemaObject[] {
   const objects = connection.readOnce(
     `SELECT type, name, sql
      FROM sqlite_schema
-     WHERE sql IS NOT NULL AND tbl_name <> '${LEDGER_TABLE}' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+     WHERE sql IS NOT NULL AND tbl_name NOT IN (${ENGINE_TABLES_SQL}) AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
      ORDER BY type, name`,
   );
   return objects.map(([type, name, sql]) => {

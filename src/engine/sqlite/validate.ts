@@ -1,16 +1,12 @@
 /** Proves a database file sound: pages, rows, ledger, keys and the schema that the ledger promises. */
-import { Database } from "bun:sqlite";
-import { MigrationError } from "../../errors.ts";
-import type { AppliedMigration, SqlBody } from "../../migration/migration.ts";
+import type { AppliedMigration, Migration } from "../../migration/migration.ts";
 import { headOf, type MigrationStanding } from "../../migration/standing.ts";
-import { checkBody, statementsOf } from "../../migration/sections.ts";
 import { formatVersion } from "../../migration/version.ts";
-import { Connection } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import { schemaDrift } from "./expected-schema.ts";
 import { type ForeignKeyViolation, readViolations } from "./foreign-keys.ts";
 import { mirroredVersion } from "./ledger.ts";
-import { IN_MEMORY } from "./open.ts";
-import { describeSchema, diffSchemas, type SchemaObject } from "./schema.ts";
-import { isSqliteError, toUsageDbError } from "./sqlite-errors.ts";
+import { toUsageDbError } from "./sqlite-errors.ts";
 
 export type ValidationCheck = "integrity" | "foreign-keys" | "parent-keys" | "ledger" | "schema";
 
@@ -55,6 +51,7 @@ function runChecks(
   standings: readonly MigrationStanding[],
 ): ValidationReport {
   const ledger = standings.flatMap(({ applied }) => (applied === null ? [] : [applied]));
+  const migrations = standings.flatMap(({ migration }) => (migration === null ? [] : [migration]));
   const notChecked: string[] = [];
   const violations = readViolations(connection);
   const parentKeys = checkParentKeys(connection);
@@ -64,7 +61,7 @@ function runChecks(
     ...parentKeys,
     ...checkMismatches(violations, parentKeys),
     ...checkLedger(connection, standings, ledger),
-    ...checkSchema(connection, ledger, notChecked),
+    ...checkSchema(connection, ledger, migrations, notChecked),
   ];
   return { isValid: findings.length === 0, findings, notChecked };
 }
@@ -230,61 +227,15 @@ function checkLedger(
 function checkSchema(
   connection: Connection,
   ledger: readonly AppliedMigration[],
+  migrations: readonly Migration[],
   notChecked: string[],
 ): ValidationFinding[] {
-  if (ledger.some(({ up_sql }) => up_sql === null)) {
-    notChecked.push("schema: a migration is a function, so what it should have built is not known");
-    return [];
-  }
-  if (ledger.length === 0) return [];
-  const observed = describeSchema(connection);
-  // By version first; a version that was merged late ran in the order of time.
-  const orders = [
-    [...ledger].sort((a, b) => a.version - b.version),
-    [...ledger].sort((a, b) => a.applied_at - b.applied_at || a.version - b.version),
-  ];
-  const attempts = orders.map((order) => replay(order, observed));
-  const best = attempts.find(({ differences }) => differences?.length === 0) ?? attempts[0];
-  const differences =
-    best?.differences ?? attempts.find((attempt) => attempt.differences !== null)?.differences;
-  if (differences === undefined || differences === null) {
-    notChecked.push(`schema: ${best?.failure ?? "nothing could be replayed"}`);
-    return [];
-  }
+  const { differences, unknown } = schemaDrift(connection, ledger, migrations);
+  if (unknown !== null) notChecked.push(`schema: ${unknown}`);
   return differences.map((difference) => ({
     check: "schema",
     object: difference.split(" ", 2).join(" "),
     observed: difference,
-    remedy: "Undo the change made by hand, or put it into a migration.",
+    remedy: "Run `migrate diff` for the SQL that mends it, or put the change into a migration.",
   }));
-}
-
-/** Builds the schema in memory, migration by migration, and compares. */
-function replay(
-  order: readonly AppliedMigration[],
-  observed: readonly SchemaObject[],
-):
-  | { readonly differences: string[]; readonly failure: null }
-  | { readonly differences: null; readonly failure: string } {
-  using memory = new Connection(new Database(IN_MEMORY), IN_MEMORY);
-  memory.runOnce("PRAGMA foreign_keys = OFF");
-  for (const { version, name, up_sql } of order) {
-    try {
-      // The text comes from the file that is being looked at: an ATTACH in it must not reach any other.
-      const body: SqlBody = {
-        kind: "sql",
-        sql: up_sql ?? "",
-        file: `ledger entry ${version}`,
-        firstLine: 1,
-      };
-      checkBody(body);
-      // Statement by statement, as the driver does: bun:sqlite takes a text without any for an error.
-      for (const { text } of statementsOf(body)) memory.runOnce(text);
-    } catch (error) {
-      if (!isSqliteError(error) && !(error instanceof MigrationError)) throw error;
-      const failure = `${formatVersion(version)}_${name} does not run on an empty database (${error.message})`;
-      return { differences: null, failure };
-    }
-  }
-  return { differences: diffSchemas(describeSchema(memory), observed), failure: null };
 }

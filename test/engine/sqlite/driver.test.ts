@@ -40,6 +40,10 @@ describe("a step", () => {
       schema_hash: expect.stringMatching(/^schema1:[0-9a-f]{64}$/),
       tool_version: expect.any(String),
       source_stamp: expect.stringMatching(/^1:list:/),
+      applied_by: expect.stringMatching(/^.+@.+$/),
+      backup_path: null,
+      schema_cookie: pragma(db, "schema_version") as number,
+      schema_drift: null,
     });
   });
 
@@ -217,7 +221,9 @@ describe("foreign keys", () => {
       },
       applyStep: (step, context) => driver.applyStep(step, context),
       finishRun: () => driver.finishRun(),
+      writeFailure: (step, failure, context) => driver.writeFailure(step, failure, context),
       writeStamp: (stamp, versions) => driver.writeStamp(stamp, versions),
+      checkDrift: (migrations, isRemembered) => driver.checkDrift(migrations, isRemembered),
     };
     const migrator = createMigrator({ driver: failing, source: listOf("CREATE TABLE a (x)") });
     expect(() => migrator.up()).toThrow("on fire");

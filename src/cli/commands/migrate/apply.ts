@@ -4,9 +4,9 @@ import type { ExitCode } from "../../../errors.ts";
 import type { PlanUpOptions } from "../../../migration/plan.ts";
 import type { CommandContext } from "../../command.ts";
 import { guardedRun } from "../../guarded-run.ts";
+import { tellEvents } from "../../migration-events.ts";
 import { openTarget, versionArg } from "../../migration-target.ts";
 import { databasePath } from "../../paths.ts";
-import { renderStep } from "../../render-migrations.ts";
 
 export async function applyPending(context: CommandContext): Promise<ExitCode> {
   const { args, output } = context;
@@ -19,12 +19,7 @@ export async function applyPending(context: CommandContext): Promise<ExitCode> {
   using database = await openTarget(context, "create");
   // Our own migrations come with the program and are tested with it.
   const run = args["dir"] === undefined ? null : await guardedRun(context, database.connection);
-  const migrator = await database.migrator((event) => {
-    if (event.type === "applied" && !output.isJson)
-      output.note(renderStep(event.step, event.executionTimeMs));
-    if (event.type === "replanned")
-      output.note("  another process is migrating too; going on from where it is");
-  }, run?.guard);
+  const migrator = await database.migrator(tellEvents(output), run?.guard);
   const { fromVersion, toVersion, steps } = migrator.up(options);
   output.outcome(
     steps.length === 0

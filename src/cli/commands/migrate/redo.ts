@@ -1,8 +1,8 @@
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
 import { ALLOW_ARG, BACKUP_ARG } from "../../hazard-flags.ts";
 import { DIR_ARG } from "../../migration-source.ts";
+import { tellEvents } from "../../migration-events.ts";
 import { openTarget } from "../../migration-target.ts";
-import { renderStep } from "../../render-migrations.ts";
 
 export const redo: Command = {
   meta: {
@@ -18,10 +18,7 @@ export const redo: Command = {
     using database = await openTarget(context, "existing");
     const { guardedRun } = await import("../../guarded-run.ts");
     const run = await guardedRun(context, database.connection);
-    const migrator = await database.migrator((event) => {
-      if (event.type === "applied" && !output.isJson)
-        output.note(renderStep(event.step, event.executionTimeMs));
-    }, run.guard);
+    const migrator = await database.migrator(tellEvents(output), run.guard);
     const report = migrator.redo();
     output.outcome(
       report.steps.length === 0

@@ -1,9 +1,10 @@
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
 import { BACKUP_ARG } from "../../hazard-flags.ts";
 import { DIR_ARG } from "../../migration-source.ts";
+import { tellEvents } from "../../migration-events.ts";
 import { openTarget, versionArg } from "../../migration-target.ts";
 import { analysisData } from "../../render-hazards.ts";
-import { renderPlan, renderStep } from "../../render-migrations.ts";
+import { renderPlan } from "../../render-migrations.ts";
 
 export const rollback: Command = {
   meta: {
@@ -18,6 +19,10 @@ export const rollback: Command = {
     },
     "dry-run": { type: "boolean", description: "print the SQL instead of running it" },
     "use-files": { type: "boolean", description: "run the files' down sections, not the ledger's" },
+    "allow-drift": {
+      type: "boolean",
+      description: "go on although the schema is not what the applied migrations build",
+    },
     ...BACKUP_ARG,
     ...DIR_ARG,
     ...GLOBAL_ARGS,
@@ -34,15 +39,13 @@ export const rollback: Command = {
     const options = {
       ...(target === undefined ? {} : { target }),
       useFiles: args["use-files"] === true,
+      allowDrift: args["allow-drift"] === true,
     };
     const isDryRun = args["dry-run"] === true;
     using database = await openTarget(context, isDryRun ? "read" : "existing");
     const { guardedRun } = await import("../../guarded-run.ts");
     const run = await guardedRun(context, database.connection);
-    const migrator = await database.migrator((event) => {
-      if (event.type === "applied" && !output.isJson)
-        output.note(renderStep(event.step, event.executionTimeMs));
-    }, run.guard);
+    const migrator = await database.migrator(tellEvents(output), run.guard);
     if (isDryRun) {
       const steps = migrator.planRollback(options);
       const { analysePlan } = await import("../../../engine/sqlite/hazards/index.ts");

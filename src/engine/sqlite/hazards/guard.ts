@@ -44,6 +44,7 @@ export function createHazardGuard(
 ): MigrationGuard {
   const { allow = [], withBackup = true, now = Date.now, onBackup, onAnalysed } = options;
   let hasBackup = false;
+  let backupPath: string | null = null;
   return (steps, fromVersion) => {
     if (!steps.some(mayTouchRows) || !hasRows(connection)) return steps;
     // Not loaded with this module: a run that only creates needs neither.
@@ -56,9 +57,13 @@ export function createHazardGuard(
         require("../safety-backup.ts") as typeof import("../safety-backup.ts");
       const backup = safetyBackup(connection, { fromVersion, now });
       hasBackup = true;
+      backupPath = backup?.path ?? null;
       if (backup !== null) onBackup?.(backup);
     }
-    return steps.map((step, index) => withCascades(step, analysis.steps[index], allow));
+    return steps.map((step, index) => ({
+      ...withCascades(step, analysis.steps[index], allow),
+      ...(backupPath !== null && { backupPath }),
+    }));
   };
 }
 

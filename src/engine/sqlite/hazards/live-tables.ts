@@ -1,6 +1,6 @@
 /** Facts about the rows that are there, read when first asked for and kept: an analysis asks often. */
 import type { Binding, Connection } from "../connection.ts";
-import { LEDGER_TABLE } from "../ledger.ts";
+import { ENGINE_TABLES } from "../ledger-tables.ts";
 import { quoteIdentifier } from "../quote.ts";
 import { isSqliteError, operationalCode } from "../sqlite-errors.ts";
 
@@ -87,11 +87,11 @@ export class LiveTables {
   }
 }
 
-/** True as soon as any table but the ledger has a row: without rows there is nothing to lose. */
+/** True as soon as any table but the engine's own has a row: without rows there is nothing to lose. */
 export function hasRows(connection: Connection): boolean {
   return tableNames(connection).some(
     (name) =>
-      name !== LEDGER_TABLE &&
+      !ENGINE_TABLES.has(name) &&
       connection.readOnce(`SELECT 1 FROM ${quoteIdentifier(name)} LIMIT 1`).length > 0,
   );
 }

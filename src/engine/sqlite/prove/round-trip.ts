@@ -4,7 +4,7 @@ import type { Migration } from "../../../migration/migration.ts";
 import type { Direction } from "../../../migration/plan.ts";
 import { NO_VERSION, type Version } from "../../../migration/version.ts";
 import type { Connection } from "../connection.ts";
-import { LEDGER_TABLE } from "../ledger.ts";
+import { ENGINE_TABLES_SQL } from "../ledger-tables.ts";
 import { countRows, type TableFiller } from "./fill.ts";
 import { deletesFrom, labelOf, objectOf, originOf, startOf } from "./position.ts";
 import { failed, failedBy, notTested, passed, type ProofCheck } from "./report.ts";
@@ -254,7 +254,7 @@ function readSchema(connection: Connection, version: Version): Schema {
   const rows = connection.readOnce(
     `SELECT type, name, sql
      FROM sqlite_schema
-     WHERE tbl_name <> '${LEDGER_TABLE}' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+     WHERE tbl_name NOT IN (${ENGINE_TABLES_SQL}) AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
      ORDER BY type, name`,
   );
   const tables = rows.flatMap(([type, name]) => (type === "table" ? [String(name)] : []));

@@ -1,7 +1,7 @@
 /** The tables of a database as a proof needs them: columns, keys, checks. */
 import { nextToken, scanTokens, type Token } from "../../../migration/sql-scanner.ts";
 import type { Connection } from "../connection.ts";
-import { LEDGER_TABLE } from "../ledger.ts";
+import { ENGINE_TABLES_SQL } from "../ledger-tables.ts";
 import { unquote } from "./position.ts";
 
 export interface TableColumn {
@@ -57,7 +57,7 @@ const TABLES_SQL = `SELECT l.name, l.wr, l.strict, s.sql,
     (SELECT group_concat(coalesce(i.sql, i.name), ';') FROM sqlite_schema AS i WHERE i.type = 'index' AND i.tbl_name = l.name)
   FROM pragma_table_list AS l
   JOIN sqlite_schema AS s ON s.type = 'table' AND s.name = l.name
-  WHERE l.schema = 'main' AND l.type = 'table' AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND l.name <> '${LEDGER_TABLE}'
+  WHERE l.schema = 'main' AND l.type = 'table' AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND l.name NOT IN (${ENGINE_TABLES_SQL})
   ORDER BY s.rowid`;
 
 /**

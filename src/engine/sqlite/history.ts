@@ -1,0 +1,109 @@
+/** `schema_migrations_history`: what happened to versions and is no longer, or never was, in the ledger. */
+import type { Version } from "../../migration/version.ts";
+import type { Connection } from "./connection.ts";
+import { hasLedger } from "./ledger.ts";
+import { HISTORY_SQL, HISTORY_TABLE, LEDGER_TABLE } from "./ledger-tables.ts";
+
+export interface HistoryEntry {
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly version: Version;
+  readonly name: string;
+  /** up, down, adopt, baseline, repair; a newer program may know more. */
+  readonly action: string;
+  readonly outcome: "done" | "failed";
+  readonly execution_time_ms: number;
+  readonly tool_version: string;
+  /** `user@host`; null when it was not known. */
+  readonly actor: string | null;
+  readonly backup_path: string | null;
+  /** What there is to say about it: an error's code and message, a reason; null for the ordinary. */
+  readonly detail: string | null;
+}
+
+const COLUMNS =
+  "at, version, name, action, outcome, execution_time_ms, tool_version, actor, backup_path, detail";
+
+/** Adds an entry, creating the table for the first one; inside the caller's transaction. */
+export function insertHistory(connection: Connection, entry: HistoryEntry): void {
+  connection.runOnce(HISTORY_SQL);
+  connection
+    .prepare(
+      `INSERT INTO schema_migrations_history (${COLUMNS})
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      "write the history of migrations",
+    )
+    .run(
+      entry.at,
+      entry.version,
+      entry.name,
+      entry.action,
+      entry.outcome,
+      entry.execution_time_ms,
+      entry.tool_version,
+      entry.actor,
+      entry.backup_path,
+      entry.detail,
+    );
+}
+
+/** Keeps what the ledger says of a version before its row goes; inside the caller's transaction. */
+export function keepLedgerRow(connection: Connection, version: Version): void {
+  connection.runOnce(HISTORY_SQL);
+  connection
+    .prepare(
+      `INSERT INTO schema_migrations_history (${COLUMNS})
+       SELECT applied_at, version, name, 'up', 'done', execution_time_ms, tool_version, applied_by, backup_path, NULL
+       FROM schema_migrations
+       WHERE version = ?`,
+      "write the history of migrations",
+    )
+    .run(version);
+}
+
+/** Everything that happened, oldest first: the history, and the versions that are applied now. Reads only. */
+export function readHistory(connection: Connection): HistoryEntry[] {
+  const sources: string[] = [];
+  const columnsOf = (table: string): readonly unknown[] =>
+    connection.readOnce(`SELECT name FROM pragma_table_info('${table}')`).map(([name]) => name);
+  if (columnsOf(HISTORY_TABLE).length > 0)
+    sources.push(`SELECT ${COLUMNS}, id FROM schema_migrations_history`);
+  if (hasLedger(connection)) {
+    // A ledger of usagedb 0.1 knows neither.
+    const known = columnsOf(LEDGER_TABLE);
+    const orNull = (column: string): string => (known.includes(column) ? column : "NULL");
+    sources.push(
+      `SELECT applied_at, version, name, 'up', 'done', execution_time_ms, tool_version,
+         ${orNull("applied_by")}, ${orNull("backup_path")}, NULL, NULL
+       FROM schema_migrations`,
+    );
+  }
+  if (sources.length === 0) return [];
+  // Entries of one moment: the order of the history first, then the versions as they were applied.
+  return connection.readOnce(`${sources.join(" UNION ALL ")} ORDER BY 1, 11 NULLS LAST, 2`).map(
+    ([
+      at,
+      version,
+      name,
+      action,
+      outcome,
+      execution_time_ms,
+      tool_version,
+      actor,
+      backup_path,
+      detail,
+    ]) =>
+      ({
+        at,
+        version,
+        name,
+        action,
+        outcome,
+        execution_time_ms,
+        tool_version,
+        actor,
+        backup_path,
+        detail,
+      }) as HistoryEntry,
+  );
+}

@@ -1,0 +1,97 @@
+/** Who holds a database's write lock: asked of the operating system where it tells, and of the holder's own note. */
+import { readFileSync, statSync } from "node:fs";
+import type { LockHolder } from "../driver.ts";
+import { lockNotePath, readLockNote } from "./lock-note.ts";
+
+/**
+ * The bytes that SQLite locks for writing: in WAL mode one of the shared-memory file (WAL_WRITE_LOCK), else the
+ * RESERVED byte of the database. Both are part of the file format, so they are the same in every version.
+ */
+const WAL_WRITE_BYTE = 120;
+const RESERVED_BYTE = 0x40000001;
+
+/**
+ * Who holds the write lock of a database file now, as far as can be told; null when nothing is known of anybody.
+ * Asks no database and takes no lock. Linux names the process; elsewhere only a migrating process names itself,
+ * and a note that a killed one left behind cannot be told from that of a living one.
+ */
+export function readLockHolder(database: string): LockHolder | null {
+  const note = readLockNote(lockNotePath(database));
+  const pid = lockingPid(database);
+  if (pid === undefined)
+    return note === null ? null : { pid: note.pid, command: null, migrating: migratingOf(note) };
+  if (pid === null) return null;
+  return {
+    pid,
+    command: commandOf(pid),
+    migrating: note?.pid === pid ? migratingOf(note) : null,
+  };
+}
+
+/** `process 4711 (bun agent.ts), which has been migrating since …`; says so when nothing is known. */
+export function describeHolder(holder: LockHolder | null): string {
+  if (holder === null) return "another process";
+  const { pid, command, migrating } = holder;
+  const words = [`process ${pid ?? "of unknown number"}`];
+  if (command !== null) words.push(`(${command})`);
+  if (migrating !== null) {
+    const by = migrating.actor === null ? "" : ` for ${migrating.actor}`;
+    const since = new Date(migrating.since).toISOString();
+    words.push(`at work${by} since ${since} (${migrating.step})`);
+  }
+  return words.join(" ");
+}
+
+function migratingOf({
+  actor,
+  since,
+  step,
+}: NonNullable<ReturnType<typeof readLockNote>>): NonNullable<LockHolder["migrating"]> {
+  return { actor, since, step };
+}
+
+/** Null when nobody holds it, undefined when the operating system does not tell. */
+function lockingPid(database: string): number | null | undefined {
+  const table = readText("/proc/locks");
+  if (table === null) return undefined;
+  const wanted = [
+    [inodeOf(`${database}-shm`), WAL_WRITE_BYTE],
+    [inodeOf(database), RESERVED_BYTE],
+  ] as const;
+  for (const line of table.split("\n")) {
+    const lock = LOCK_LINE.exec(line);
+    if (lock === null) continue;
+    const [, pid, inode, first, last] = lock.map(Number);
+    const isWanted = wanted.some(
+      ([ino, byte]) =>
+        ino === inode &&
+        byte >= (first as number) &&
+        (Number.isNaN(last) || byte <= (last as number)),
+    );
+    // 0 and below: a process of another container.
+    if (isWanted) return (pid as number) > 0 ? (pid as number) : undefined;
+  }
+  return null;
+}
+
+/** `1: POSIX  ADVISORY  WRITE 4711 08:01:131 120 120`; a waiting process has an arrow before POSIX. */
+const LOCK_LINE =
+  /^\d+: (?:POSIX|OFDLCK)\s+\w+\s+WRITE\s+(-?\d+)\s+\w+:\w+:(\d+)\s+(\d+)\s+(\d+|EOF)/;
+
+function inodeOf(path: string): number | null {
+  return statSync(path, { throwIfNoEntry: false })?.ino ?? null;
+}
+
+function commandOf(pid: number): string | null {
+  const text = readText(`/proc/${pid}/cmdline`)?.replaceAll("\0", " ").trim() ?? "";
+  return text === "" ? null : text;
+}
+
+function readText(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "syscall" in error) return null;
+    throw error;
+  }
+}

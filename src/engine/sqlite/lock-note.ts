@@ -1,0 +1,91 @@
+/**
+ * A note beside the database in which a migrating process says what it is doing; whoever waits reads it.
+ *
+ * It is no lock: SQLite's own is the only one, so a note that a killed process left behind keeps nobody out. It is
+ * written inside the lock, so what it says of its writer is true as long as the lock is held.
+ */
+import {
+  closeSync,
+  constants,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { pid as ownPid } from "node:process";
+import { IN_MEMORY } from "./open.ts";
+
+export interface LockNote {
+  readonly pid: number;
+  readonly actor: string | null;
+  /** Epoch milliseconds: when the lock was taken for this step. */
+  readonly since: number;
+  /** The words after "Cannot": `apply 003_add_users`. */
+  readonly step: string;
+}
+
+export function lockNotePath(database: string): string {
+  return `${database}-migrating`;
+}
+
+/** Writes the notes of one run; a note that cannot be written is left out, as it only informs. */
+export class LockNoteWriter {
+  readonly #path: string | null;
+  #descriptor: number | null = null;
+
+  constructor(database: string) {
+    this.#path = database === IN_MEMORY ? null : lockNotePath(database);
+  }
+
+  write(note: Omit<LockNote, "pid">): void {
+    if (this.#path === null) return;
+    try {
+      // Never through a planted link: the file is overwritten.
+      const { O_CREAT, O_RDWR, O_NOFOLLOW } = constants;
+      this.#descriptor ??= openSync(this.#path, O_CREAT | O_RDWR | O_NOFOLLOW, 0o600);
+      ftruncateSync(
+        this.#descriptor,
+        writeSync(this.#descriptor, JSON.stringify({ pid: ownPid, ...note }), 0),
+      );
+    } catch (error) {
+      if (!isFileError(error)) throw error;
+    }
+  }
+
+  /** Removes the note, unless another process has written over it. */
+  end(): void {
+    if (this.#descriptor === null || this.#path === null) return;
+    try {
+      if (readLockNote(this.#path)?.pid === ownPid) unlinkSync(this.#path);
+      closeSync(this.#descriptor);
+    } catch (error) {
+      if (!isFileError(error)) throw error;
+    }
+    this.#descriptor = null;
+  }
+}
+
+/** The note at a path; null when there is none, or none that can be read. */
+export function readLockNote(path: string): LockNote | null {
+  try {
+    const note: unknown = JSON.parse(readFileSync(path, "utf8"));
+    return isLockNote(note) ? note : null;
+  } catch (error) {
+    if (isFileError(error) || error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+function isLockNote(note: unknown): note is LockNote {
+  if (typeof note !== "object" || note === null) return false;
+  const { pid, actor, since, step } = note as Record<string, unknown>;
+  return (
+    Number.isSafeInteger(pid) &&
+    (actor === null || typeof actor === "string") &&
+    Number.isSafeInteger(since) &&
+    typeof step === "string"
+  );
+}
+
+const isFileError = (error: unknown): boolean => error instanceof Error && "syscall" in error;

@@ -1,0 +1,85 @@
+/** Runs the body of a step, statement by statement, inside the transaction that the driver has opened. */
+import { MigrationError } from "../../errors.ts";
+import type { FunctionBody } from "../../migration/migration.ts";
+import type { Step } from "../../migration/plan.ts";
+import { statementsOf } from "../../migration/sections.ts";
+import type { StepContext } from "../driver.ts";
+import { isPromise } from "../task.ts";
+import type { Connection } from "./connection.ts";
+import { moduleDatabase } from "./module-database.ts";
+import { actionOf, failureOf } from "./step-failure.ts";
+
+/**
+ * Runs a step's body; true when it can only have added to the schema.
+ * @throws {MigrationError} MIGRATION_FAILED with the statement's position, MIGRATION_ASYNC or
+ *   MIGRATION_ENDED_TRANSACTION.
+ * @throws {OperationError} when the disk or another process is to blame.
+ */
+export function runStep(
+  connection: Connection,
+  step: Step,
+  { onStatement }: Pick<StepContext, "onStatement">,
+): boolean {
+  const { body } = step;
+  if (body.kind === "function") {
+    runFunction(connection, step, body, onStatement);
+    return false;
+  }
+  let isAdditive = true;
+  let number = 0;
+  for (const statement of statementsOf(body)) {
+    const verb = statement.words[0];
+    if (verb === "ALTER" || verb === "DROP") isAdditive = false;
+    onStatement?.(statement.text, ++number);
+    try {
+      connection.runOnce(statement.text);
+    } catch (error) {
+      throw failureOf(error, step, body, statement);
+    }
+    refuseEndedTransaction(connection, step);
+  }
+  return isAdditive;
+}
+
+function runFunction(
+  connection: Connection,
+  step: Step,
+  body: FunctionBody,
+  onStatement: StepContext["onStatement"],
+): void {
+  let number = 0;
+  const access = moduleDatabase(
+    connection,
+    body.file,
+    onStatement === undefined ? undefined : (statement) => onStatement(statement, ++number),
+  );
+  let result: unknown;
+  try {
+    result = body.run(access.database);
+  } catch (error) {
+    const last = access.lastStatement();
+    throw failureOf(error, step, last?.body ?? null, last?.statement ?? null);
+  } finally {
+    access.revoke();
+    connection.forgetStatements();
+  }
+  if (isPromise(result)) {
+    // It may still be rejected, for instance by the handle that was just revoked.
+    result.then(undefined, () => undefined);
+    throw new MigrationError(
+      "MIGRATION_ASYNC",
+      `Cannot ${actionOf(step)}: its ${step.direction} returned a promise, expected a synchronous function`,
+      { details: { version: step.version, file: body.file, direction: step.direction } },
+    );
+  }
+  refuseEndedTransaction(connection, step);
+}
+
+function refuseEndedTransaction(connection: Connection, step: Step): void {
+  if (connection.inTransaction) return;
+  throw new MigrationError(
+    "MIGRATION_ENDED_TRANSACTION",
+    `Cannot ${actionOf(step)}: it ended its own transaction, expected it to stay open`,
+    { details: { version: step.version, file: step.file, direction: step.direction } },
+  );
+}
