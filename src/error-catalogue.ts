@@ -130,6 +130,12 @@ export const ERROR_CATALOGUE = Object.freeze({
     "Validation found something wrong in the database.",
     "Read the findings; each names what it saw and what to do.",
   ),
+  REPAIR_NEEDLESS: entry(
+    "author",
+    1,
+    "A version is not in the state that the repair is for; nothing was written.",
+    "Run `migrate repair` to see which repairs are called for.",
+  ),
   SCHEMA_DRIFTED: entry(
     "author",
     3,

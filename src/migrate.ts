@@ -9,6 +9,7 @@ export {
   type MigrationStatus,
   type Migrator,
   type MigratorOptions,
+  type RollbackOptions,
 } from "./engine/migrator.ts";
 export { directorySource } from "./engine/directory.ts";
 export { registeredSource } from "./engine/registered.ts";
@@ -39,7 +40,18 @@ export {
   type ValidationFinding,
   type ValidationReport,
 } from "./engine/sqlite/validate.ts";
-export type { MigrationDriver, StepContext, StepOutcome } from "./engine/driver.ts";
+export type {
+  Drift,
+  LockHolder,
+  MigrationDriver,
+  StepContext,
+  StepOutcome,
+} from "./engine/driver.ts";
+export { type HistoryEntry, readHistory } from "./engine/sqlite/history.ts";
+export { describeHolder, isWriteLocked, readLockHolder } from "./engine/sqlite/lock-holder.ts";
+export { type Repair, type RepairKind, repairLedger, repairsFor } from "./engine/sqlite/repair.ts";
+export { diffSchema, type SchemaDiff, type SchemaDifference } from "./engine/sqlite/schema-diff.ts";
+export type { Mend } from "./engine/sqlite/mend-schema.ts";
 export type {
   AppliedMigration,
   Migration,

@@ -1,20 +1,23 @@
 /** The handle that an embedding program holds: one file, opened, migrated and ready. */
 import { uptime } from "node:os";
+import type { Drift } from "./engine/driver.ts";
 import { describeKind, OperationError, refuseValue } from "./errors.ts";
 import {
   createMigrator,
   type MigrationEvent,
   type MigrationReport,
   type MigrationStatus,
+  type RollbackOptions,
 } from "./engine/migrator.ts";
 import type { Connection } from "./engine/sqlite/connection.ts";
 import { createSqliteDriver } from "./engine/sqlite/driver.ts";
+import type { HistoryEntry } from "./engine/sqlite/history.ts";
 import { readLedgerHead } from "./engine/sqlite/ledger.ts";
 import { openConnection, type OpenOptions } from "./engine/sqlite/open.ts";
 import { isSqliteError, toUsageDbError } from "./engine/sqlite/sqlite-errors.ts";
 import { validateConnection, type ValidationReport } from "./engine/sqlite/validate.ts";
 import { isUpToDate } from "./engine/up-to-date.ts";
-import type { PlanDownOptions, PlanUpOptions, Step } from "./migration/plan.ts";
+import type { PlanUpOptions, Step } from "./migration/plan.ts";
 import { type PruneOptions, type PruneReport, pruneSnapshots } from "./retention/prune.ts";
 import { checkFunction, checkKeys, checkTimestamp } from "./store/checks.ts";
 import { APPLICATION_ID, ownMigrations, refuseForeign } from "./store/schema.ts";
@@ -33,11 +36,15 @@ export interface UsageDbOptions extends OpenOptions {
 
 export interface UsageDbMigrations {
   up(options?: PlanUpOptions): MigrationReport;
-  rollback(options?: PlanDownOptions): MigrationReport;
+  rollback(options?: RollbackOptions): MigrationReport;
   redo(): MigrationReport;
   plan(options?: PlanUpOptions): Step[];
   status(): MigrationStatus;
   validate(): ValidationReport;
+  /** Compares the schema with what the applied migrations build; null when none is applied. Reads only. */
+  checkDrift(): Drift | null;
+  /** What happened to each version, failures and rollbacks too, oldest first. Reads only. */
+  history(): HistoryEntry[];
 }
 
 export interface UsageDb extends UsageStore, Disposable {
@@ -117,6 +124,13 @@ function createMigrations(
     redo: migrator.redo,
     plan: migrator.plan,
     status: migrator.status,
+    checkDrift: migrator.checkDrift,
+    history: () =>
+      connection.reading(() =>
+        (
+          require("./engine/sqlite/history.ts") as typeof import("./engine/sqlite/history.ts")
+        ).readHistory(connection),
+      ),
     validate: () =>
       connection.reading(() => validateConnection(connection, migrator.status().standings)),
   };
@@ -128,7 +142,8 @@ function bringUpToDate(
   isReader: boolean,
 ): void {
   // One read settles the everyday case; only an unusual file is looked at more closely.
-  if (isUpToDate(readLedgerHead(connection), ownMigrations())) return;
+  const head = readLedgerHead(connection);
+  if (isUpToDate(head, ownMigrations()) && head?.hasDrifted !== true) return;
   refuseForeign(connection);
   if (!isReader) {
     migrations.up();

@@ -1,5 +1,5 @@
 /** What a run of migrations tells while it goes on, as remarks on stderr. */
-import type { LockHolder } from "../engine/driver.ts";
+import type { Drift, LockHolder } from "../engine/driver.ts";
 import type { MigrationEvent } from "../engine/migrator.ts";
 import { describeHolder } from "../engine/sqlite/lock-holder.ts";
 import { formatVersion } from "../migration/version.ts";
@@ -24,7 +24,7 @@ export function tellEvents(output: Output): (event: MigrationEvent) => void {
         );
         break;
       case "drifted":
-        output.note(renderDrift(event.drift.differences));
+        for (const line of renderDrift(event.drift)) output.note(line);
         break;
       default:
         break;
@@ -36,8 +36,10 @@ function waitsFor(holder: LockHolder | null): string {
   return `${describeHolder(holder)} holds it`;
 }
 
-/** That the schema has drifted, how, and what to do about it. */
-export function renderDrift(differences: readonly string[]): string {
+/** That the schema has drifted, how, and what to do about it; no line when it has not. */
+export function renderDrift({ differences, unknown }: Drift): string[] {
+  if (unknown !== null) return [`The schema cannot be compared: ${unknown}.`];
+  if (differences.length === 0) return [];
   const named = differences.slice(0, MAX_NAMED);
   const rest = differences.length - named.length;
   return [
@@ -45,7 +47,7 @@ export function renderDrift(differences: readonly string[]): string {
     ...named.map((difference) => `  ${difference}`),
     ...(rest === 0 ? [] : [`  and ${rest} more`]),
     "Run `migrate diff` for the SQL that mends it.",
-  ].join("\n");
+  ];
 }
 
 const MAX_NAMED = 5;

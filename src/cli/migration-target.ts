@@ -7,6 +7,7 @@ import { InputError } from "../errors.ts";
 import type { MigrationEvent, Migrator, MigratorOptions } from "../engine/migrator.ts";
 import { parseVersion, type Version } from "../migration/version.ts";
 import type { ArgValues, CommandContext } from "./command.ts";
+import { lockTimeoutMs } from "./lock-flag.ts";
 import { migrationSource } from "./migration-source.ts";
 import { databasePath } from "./paths.ts";
 
@@ -30,9 +31,13 @@ export async function openTarget(
 ): Promise<MigrationTarget> {
   const path = databasePath(args["db"], env);
   const isUnborn = mode === "preview" && path !== "" && !existsSync(path);
+  const busyTimeoutMs = lockTimeoutMs(args);
   const connection = isUnborn
     ? openConnection(IN_MEMORY)
-    : openConnection(path, { mode: mode === "preview" ? "read" : mode });
+    : openConnection(path, {
+        mode: mode === "preview" ? "read" : mode,
+        ...(busyTimeoutMs !== undefined && { busyTimeoutMs }),
+      });
   try {
     const source = migrationSource(args);
     const own = args["dir"] === undefined ? await import("../store/schema.ts") : null;

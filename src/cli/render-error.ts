@@ -1,5 +1,6 @@
 /** An error as a person reads it, and as a program does. */
 import { type SourcePosition, UsageDbError } from "../errors.ts";
+import type { MigrationEdit } from "../migration/edits.ts";
 import type { Hazard } from "../migration/hazard.ts";
 import { printable } from "./output.ts";
 
@@ -33,6 +34,7 @@ export function renderError(error: unknown): RenderedError {
   const position = positionOf(error);
   if (position !== null) lines.push("", ...renderPosition(position), "");
   lines.push(
+    ...renderEdits(error),
     ...renderHazards(error),
     ...renderRunState(error),
     `  hint: ${printable(error.hint)}`,
@@ -60,6 +62,15 @@ function renderPosition({ file, line, column, sourceLine }: SourcePosition): str
     `  ${gutter} | ${printable(shown)}`,
     `  ${" ".repeat(gutter.length)} | ${" ".repeat(Math.max(0, column - 1 - start))}^`,
   ];
+}
+
+/** What was changed in each migration that was edited after it was applied. */
+function renderEdits({ details }: UsageDbError): string[] {
+  const edits = details["edits"];
+  if (!Array.isArray(edits)) return [];
+  // Loaded only for an error that has some.
+  const { renderEdit } = require("./render-edit.ts") as typeof import("./render-edit.ts");
+  return (edits as MigrationEdit[]).flatMap((edit) => ["", ...renderEdit(edit)]).concat("");
 }
 
 /** Every hazard that stopped a run, with its way out. */

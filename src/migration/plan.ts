@@ -8,6 +8,7 @@
  */
 import { InputError, MigrationError, OperationError } from "../errors.ts";
 import type { AppliedMigration, Migration, MigrationBody, SqlBody } from "./migration.ts";
+import { editsOf } from "./edits.ts";
 import { checkBody } from "./sections.ts";
 import { compareWithLedger, headOf, type MigrationStanding, textOf } from "./standing.ts";
 import { formatVersion, NO_VERSION, type Version } from "./version.ts";
@@ -202,6 +203,7 @@ function refuseEdited(standings: readonly MigrationStanding[]): void {
       details: {
         versions: edited.map(({ version }) => version),
         files: edited.map(({ migration }) => migration?.file ?? null),
+        edits: edited.flatMap(editsOf),
       },
     },
   );

@@ -31,6 +31,23 @@ const MIGRATE: CommandGroup = {
       load: () =>
         (require("./migrate/validate.ts") as typeof import("./migrate/validate.ts")).validate,
     },
+    diff: {
+      description: "show how the schema differs from what the migrations build",
+      load: () => (require("./migrate/diff.ts") as typeof import("./migrate/diff.ts")).diff,
+    },
+    history: {
+      description: "show what happened to each version, failures too",
+      load: () =>
+        (require("./migrate/history.ts") as typeof import("./migrate/history.ts")).history,
+    },
+    repair: {
+      description: "accept an edited migration, forget a version without a file",
+      load: () => (require("./migrate/repair.ts") as typeof import("./migrate/repair.ts")).repair,
+    },
+    lock: {
+      description: "show who holds the write lock",
+      load: () => (require("./migrate/lock.ts") as typeof import("./migrate/lock.ts")).lock,
+    },
     create: {
       description: "write an empty migration with the next version",
       load: () => (require("./migrate/create.ts") as typeof import("./migrate/create.ts")).create,

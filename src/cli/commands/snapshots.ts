@@ -2,9 +2,12 @@ import { InputError } from "../../errors.ts";
 import type { SnapshotType } from "../../store/usage-snapshots.ts";
 import { type Command, type CommandContext, GLOBAL_ARGS } from "../command.ts";
 import { openDatabase } from "../database.ts";
+import { numberArg } from "../number-flag.ts";
 import { printable } from "../output.ts";
 
 const SHOWN_CHARACTERS = 60;
+const DEFAULT_LIMIT = 20;
+const MAX_LIMIT = 1_000_000;
 
 export const snapshotsList: Command = {
   meta: { name: "list", description: "Print the newest snapshots" },
@@ -22,7 +25,7 @@ export const snapshotsList: Command = {
     using db = openDatabase(context, "read");
     const sessionId = args["session"];
     const snapshots = db.snapshots.list({
-      limit: numberArg(args["limit"] ?? "20"),
+      limit: numberArg(args, "limit", { from: 1, to: MAX_LIMIT }) ?? DEFAULT_LIMIT,
       ...(typeof sessionId === "string" ? { sessionId } : {}),
     });
     output.json(snapshots);
@@ -110,8 +113,4 @@ async function dataArg({ args }: CommandContext): Promise<string> {
     );
   }
   return (await Bun.stdin.text()).trim();
-}
-
-function numberArg(text: string | boolean): number {
-  return /^\d+$/.test(String(text)) ? Number(text) : Number.NaN;
 }

@@ -1,8 +1,8 @@
 import { tmpdir } from "node:os";
 import { proveMigrations } from "../../engine/sqlite/prove/prove.ts";
-import { InputError } from "../../errors.ts";
 import { type ArgValues, type Command, GLOBAL_ARGS } from "../command.ts";
 import { DIR_ARG, migrationSource } from "../migration-source.ts";
+import { numberArg } from "../number-flag.ts";
 import { renderTopic, renderVerdict } from "../render-proof.ts";
 
 const DEFAULT_ROWS = 20;
@@ -85,21 +85,4 @@ function starterOf(directory: ArgValues[string]): (databasePath: string) => read
       ];
   const dir = typeof directory === "string" ? [`--dir=${directory}`] : [];
   return (databasePath) => [...program, "migrate", "up", "--json", `--db=${databasePath}`, ...dir];
-}
-
-/** @throws {InputError} CLI_USAGE when it is not a whole number within the bounds. */
-function numberArg(
-  args: ArgValues,
-  name: string,
-  { from, to }: { readonly from: number; readonly to: number },
-): number | undefined {
-  const text = args[name];
-  if (typeof text !== "string") return undefined;
-  const number = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-  if (number >= from && number <= to) return number;
-  throw new InputError(
-    "CLI_USAGE",
-    `Cannot use --${name}: it is ${JSON.stringify(text)}, expected a whole number from ${from} to ${to}`,
-    { details: { argument: name }, hint: `Pass a number, for instance --${name} ${from}.` },
-  );
 }

@@ -4,14 +4,7 @@ import type { AppliedMigration, Migration } from "../../migration/migration.ts";
 import type { Step } from "../../migration/plan.ts";
 import { headOf } from "../../migration/standing.ts";
 import type { Version } from "../../migration/version.ts";
-import type {
-  Drift,
-  LedgerHead,
-  LockHolder,
-  MigrationDriver,
-  StepContext,
-  StepOutcome,
-} from "../driver.ts";
+import type { Drift, LedgerHead, MigrationDriver, StepContext, StepOutcome } from "../driver.ts";
 import type { Connection } from "./connection.ts";
 import {
   baselineOf,
@@ -34,9 +27,9 @@ import {
   schemaCookie,
   writeSchemaState,
 } from "./ledger.ts";
-import { LockNoteWriter } from "./lock-note.ts";
 import { runStep } from "./run-step.ts";
 import { SchemaFingerprint } from "./schema.ts";
+import { StepLock } from "./step-lock.ts";
 import { toUsageDbError } from "./sqlite-errors.ts";
 import { actionOf, refuseViolations } from "./step-failure.ts";
 
@@ -47,8 +40,6 @@ const NEVER_SEEN = -1;
  * for the disk once or twice in their midst; what is left over is checkpointed when the connection closes.
  */
 const RUN_AUTOCHECKPOINT_PAGES = 4000;
-/** How long a step waits for the lock before it says so. */
-const NOTICE_MS = 250;
 
 export interface SqliteDriverOptions {
   /** Written together with the ledger, to mark the file as the product's own. */
@@ -66,11 +57,11 @@ class SqliteDriver implements MigrationDriver {
   readonly dialect = "sqlite";
   readonly #connection: Connection;
   readonly #applicationId: number | undefined;
+  readonly #lock: StepLock;
   readonly #fingerprint = new SchemaFingerprint();
   #baseline: ViolationBaseline = new Map();
   /** The settings that a run changes, as they were; null between runs. */
   #settingsBefore: {
-    readonly busyTimeoutMs: number;
     readonly foreignKeys: number;
     readonly autocheckpoint: number;
   } | null = null;
@@ -78,11 +69,9 @@ class SqliteDriver implements MigrationDriver {
   #seenDataVersion = NEVER_SEEN;
   #hasLedger = false;
 
-  readonly #note: LockNoteWriter;
-
   constructor(connection: Connection, options: SqliteDriverOptions) {
     this.#connection = connection;
-    this.#note = new LockNoteWriter(connection.path);
+    this.#lock = new StepLock(connection);
     this.#applicationId = options.applicationId;
   }
 
@@ -106,13 +95,11 @@ class SqliteDriver implements MigrationDriver {
       this.#connection.forgetStatements();
       this.#seenDataVersion = NEVER_SEEN;
       this.#settingsBefore = {
-        busyTimeoutMs: this.#numberOf("busy_timeout"),
         foreignKeys: this.#numberOf("foreign_keys"),
         autocheckpoint: this.#numberOf("wal_autocheckpoint"),
       };
       this.#setForeignKeys(0);
-      if (this.#settingsBefore.busyTimeoutMs > NOTICE_MS)
-        this.#connection.runOnce(`PRAGMA busy_timeout = ${NOTICE_MS}`);
+      this.#lock.start();
       // 0 is somebody's decision to checkpoint on their own.
       if (this.#settingsBefore.autocheckpoint > 0)
         this.#connection.runOnce(`PRAGMA wal_autocheckpoint = ${RUN_AUTOCHECKPOINT_PAGES}`);
@@ -122,10 +109,9 @@ class SqliteDriver implements MigrationDriver {
   finishRun(): void {
     const before = this.#settingsBefore;
     if (before === null) return;
-    this.#note.end();
+    this.#lock.end();
     this.#reading(() => {
       this.#connection.forgetStatements();
-      this.#connection.runOnce(`PRAGMA busy_timeout = ${before.busyTimeoutMs}`);
       this.#setForeignKeys(before.foreignKeys);
       this.#connection.runOnce(`PRAGMA wal_autocheckpoint = ${before.autocheckpoint}`);
     });
@@ -134,9 +120,8 @@ class SqliteDriver implements MigrationDriver {
 
   applyStep(step: Step, context: StepContext): StepOutcome {
     const action = actionOf(step);
-    return this.#withLock(action, context, () => {
+    return this.#lock.hold(action, context, () => {
       if (!this.#isLedgerAsExpected(context.expectedVersions)) return { outcome: "ledger-changed" };
-      this.#note.write({ actor: context.actor, since: Date.now(), step: action });
       if (!this.#hasLedger) ensureLedger(this.#connection);
       if (context.expectedVersions.length === 0) this.#markAsOwn();
       this.#hasLedger = true;
@@ -209,54 +194,6 @@ class SqliteDriver implements MigrationDriver {
     } finally {
       this.#connection.runOnce(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
     }
-  }
-
-  /**
-   * Runs `work` in a transaction. A lock that is not free after a moment is told of, with its holder, before the
-   * rest of the time-out is waited.
-   * @throws {OperationError} DATABASE_BUSY naming the holder.
-   */
-  #withLock<T>(action: string, { onWaiting }: StepContext, work: () => T): T {
-    let hasBegun = false;
-    const attempt = (): T =>
-      this.#connection.transaction(() => {
-        hasBegun = true;
-        return work();
-      }, action);
-    const timeoutMs = this.#settingsBefore?.busyTimeoutMs ?? 0;
-    const isLockBusy = (error: unknown): error is OperationError =>
-      !hasBegun && error instanceof OperationError && error.code === "DATABASE_BUSY";
-    try {
-      return attempt();
-    } catch (error) {
-      if (!isLockBusy(error)) throw error;
-      if (timeoutMs <= NOTICE_MS) throw this.#busyError(action, timeoutMs, error);
-    }
-    onWaiting?.(this.#lockHolder());
-    this.#connection.runOnce(`PRAGMA busy_timeout = ${timeoutMs - NOTICE_MS}`);
-    try {
-      return attempt();
-    } catch (error) {
-      if (!isLockBusy(error)) throw error;
-      throw this.#busyError(action, timeoutMs, error);
-    } finally {
-      this.#connection.runOnce(`PRAGMA busy_timeout = ${NOTICE_MS}`);
-    }
-  }
-
-  #lockHolder(): LockHolder | null {
-    const lock = require("./lock-holder.ts") as typeof import("./lock-holder.ts");
-    return lock.readLockHolder(this.#connection.path);
-  }
-
-  #busyError(action: string, timeoutMs: number, cause: OperationError): OperationError {
-    const holder = this.#lockHolder();
-    const { describeHolder } = require("./lock-holder.ts") as typeof import("./lock-holder.ts");
-    return new OperationError(
-      "DATABASE_BUSY",
-      `Cannot ${action}: ${describeHolder(holder)} holds the write lock of ${this.#connection.path}, expected it to be free within ${timeoutMs} ms`,
-      { details: { ...cause.details, path: this.#connection.path, timeoutMs, holder }, cause },
-    );
   }
 
   #reading<T>(read: () => T): T {

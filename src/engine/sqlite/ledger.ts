@@ -161,6 +161,33 @@ export function deleteLedgerRow(connection: Connection, version: Version): void 
     .run(version);
 }
 
+/** Puts other texts and another name into the entry of an applied version. */
+export function rewriteLedgerRow(connection: Connection, { version, name, ledger }: Step): void {
+  connection
+    .prepare(
+      `UPDATE schema_migrations
+       SET name = ?, checksum = ?, up_sql = ?, down_sql = ?
+       WHERE version = ?`,
+      "write the ledger",
+    )
+    .run(name, ledger.checksum, ledger.upSql, ledger.downSql, version);
+}
+
+/** Has the next look compare everything: the migrations with the ledger, and the schema with what they build. */
+export function forgetSchemaState(connection: Connection): void {
+  connection
+    .prepare(
+      `UPDATE schema_migrations
+       SET source_stamp = NULL, schema_cookie = NULL, schema_drift = NULL, schema_hash = ?
+       WHERE version = (SELECT max(version) FROM schema_migrations)`,
+      "write the ledger",
+    )
+    .run(UNKNOWN_SCHEMA_HASH);
+}
+
+/** Equal to no hash, and taken for no drift. */
+const UNKNOWN_SCHEMA_HASH = "unknown";
+
 /** What the ledger says of the schema as it is now; on the row of the head. */
 export function writeSchemaState(
   connection: Connection,

@@ -1,6 +1,8 @@
 /** Who holds a database's write lock: asked of the operating system where it tells, and of the holder's own note. */
 import { readFileSync, statSync } from "node:fs";
+import { OperationError } from "../../errors.ts";
 import type { LockHolder } from "../driver.ts";
+import type { Connection } from "./connection.ts";
 import { lockNotePath, readLockNote } from "./lock-note.ts";
 
 /**
@@ -26,6 +28,27 @@ export function readLockHolder(database: string): LockHolder | null {
     command: commandOf(pid),
     migrating: note?.pid === pid ? migratingOf(note) : null,
   };
+}
+
+/**
+ * Whether anybody holds the write lock now: SQLite's own answer. It takes the lock for a moment to find out, writes
+ * nothing, and is never wrong about a process that died.
+ */
+export function isWriteLocked(connection: Connection): boolean {
+  const isReader = connection.readOnce("PRAGMA query_only")[0]?.[0] === 1;
+  const busyTimeoutMs = Number(connection.readOnce("PRAGMA busy_timeout")[0]?.[0] ?? 0);
+  connection.runOnce("PRAGMA query_only = OFF");
+  connection.runOnce("PRAGMA busy_timeout = 0");
+  try {
+    connection.transaction(() => undefined, "look at the lock");
+    return false;
+  } catch (error) {
+    if (error instanceof OperationError && error.code === "DATABASE_BUSY") return true;
+    throw error;
+  } finally {
+    connection.runOnce(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+    if (isReader) connection.runOnce("PRAGMA query_only = ON");
+  }
 }
 
 /** `process 4711 (bun agent.ts), which has been migrating since …`; says so when nothing is known. */
@@ -82,9 +105,15 @@ function inodeOf(path: string): number | null {
   return statSync(path, { throwIfNoEntry: false })?.ino ?? null;
 }
 
+const MAX_COMMAND_LENGTH = 120;
+
 function commandOf(pid: number): string | null {
-  const text = readText(`/proc/${pid}/cmdline`)?.replaceAll("\0", " ").trim() ?? "";
-  return text === "" ? null : text;
+  const text =
+    readText(`/proc/${pid}/cmdline`)
+      ?.replaceAll(/[\0\s]+/g, " ")
+      .trim() ?? "";
+  if (text === "") return null;
+  return text.length > MAX_COMMAND_LENGTH ? `${text.slice(0, MAX_COMMAND_LENGTH)}…` : text;
 }
 
 function readText(path: string): string | null {

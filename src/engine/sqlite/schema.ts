@@ -224,8 +224,32 @@ function modifiersOf(sql: string): string[] {
   });
 }
 
+/**
+ * Every object but the engine's, SQLite's and those that a virtual table brings with it, with the text that creates
+ * it; in an order in which they can be created.
+ */
+export function schemaTexts(
+  connection: Connection,
+): { readonly type: SchemaObject["type"]; readonly name: string; readonly sql: string }[] {
+  return connection
+    .readOnce(
+      `SELECT s.type, s.name, s.sql
+       FROM sqlite_schema AS s
+       WHERE s.sql IS NOT NULL
+         AND s.tbl_name NOT IN (${ENGINE_TABLES_SQL})
+         AND s.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+         AND s.name NOT IN (SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow')
+       ORDER BY CASE s.type WHEN 'table' THEN 0 WHEN 'view' THEN 1 WHEN 'index' THEN 2 ELSE 3 END, s.rowid`,
+    )
+    .map(([type, name, sql]) => ({
+      type: type as SchemaObject["type"],
+      name: String(name),
+      sql: String(sql),
+    }));
+}
+
 /** The parts of a CREATE TABLE's outer parentheses, canonical. */
-function definitionsOf(sql: string): string[] {
+export function definitionsOf(sql: string): string[] {
   const definitions: string[] = [];
   let depth = 0;
   let start = 0;

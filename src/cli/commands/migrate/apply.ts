@@ -1,5 +1,6 @@
 /** The part of `migrate up` that is needed only when something is pending. */
 import { existsSync } from "node:fs";
+import type { Drift } from "../../../engine/driver.ts";
 import type { ExitCode } from "../../../errors.ts";
 import type { PlanUpOptions } from "../../../migration/plan.ts";
 import type { CommandContext } from "../../command.ts";
@@ -19,14 +20,19 @@ export async function applyPending(context: CommandContext): Promise<ExitCode> {
   using database = await openTarget(context, "create");
   // Our own migrations come with the program and are tested with it.
   const run = args["dir"] === undefined ? null : await guardedRun(context, database.connection);
-  const migrator = await database.migrator(tellEvents(output), run?.guard);
+  const tell = tellEvents(output);
+  let drift: Drift = { differences: [], unknown: null };
+  const migrator = await database.migrator((event) => {
+    tell(event);
+    if (event.type === "drifted") drift = event.drift;
+  }, run?.guard);
   const { fromVersion, toVersion, steps } = migrator.up(options);
   output.outcome(
     steps.length === 0
       ? `Nothing to do: version ${toVersion} is the newest.`
       : `Applied ${steps.length} migration(s): version ${fromVersion} -> ${toVersion}.`,
   );
-  output.json({ fromVersion, toVersion, steps, backup: run?.backupPath() ?? null });
+  output.json({ fromVersion, toVersion, steps, backup: run?.backupPath() ?? null, drift });
   return 0;
 }
 

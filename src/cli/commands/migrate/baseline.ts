@@ -1,5 +1,6 @@
 import { InputError } from "../../../errors.ts";
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
+import { LOCK_ARG } from "../../lock-flag.ts";
 import { DIR_ARG } from "../../migration-source.ts";
 import { openTarget, versionArg } from "../../migration-target.ts";
 
@@ -15,6 +16,7 @@ export const baseline: Command = {
       required: true,
       description: "the newest version that the database already has",
     },
+    ...LOCK_ARG,
     ...DIR_ARG,
     ...GLOBAL_ARGS,
   },

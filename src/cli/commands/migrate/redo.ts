@@ -1,5 +1,6 @@
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
 import { ALLOW_ARG, BACKUP_ARG } from "../../hazard-flags.ts";
+import { LOCK_ARG } from "../../lock-flag.ts";
 import { DIR_ARG } from "../../migration-source.ts";
 import { tellEvents } from "../../migration-events.ts";
 import { openTarget } from "../../migration-target.ts";
@@ -9,7 +10,7 @@ export const redo: Command = {
     name: "redo",
     description: "Roll the newest version back and apply it again from its file",
   },
-  args: { ...ALLOW_ARG, ...BACKUP_ARG, ...DIR_ARG, ...GLOBAL_ARGS },
+  args: { ...ALLOW_ARG, ...BACKUP_ARG, ...LOCK_ARG, ...DIR_ARG, ...GLOBAL_ARGS },
   examples: [
     ["usagedb migrate redo --dir db/migrations --db dev.db", "after changing the newest migration"],
   ],

@@ -1,5 +1,6 @@
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
 import { BACKUP_ARG } from "../../hazard-flags.ts";
+import { LOCK_ARG } from "../../lock-flag.ts";
 import { DIR_ARG } from "../../migration-source.ts";
 import { tellEvents } from "../../migration-events.ts";
 import { openTarget, versionArg } from "../../migration-target.ts";
@@ -24,6 +25,7 @@ export const rollback: Command = {
       description: "go on although the schema is not what the applied migrations build",
     },
     ...BACKUP_ARG,
+    ...LOCK_ARG,
     ...DIR_ARG,
     ...GLOBAL_ARGS,
   },

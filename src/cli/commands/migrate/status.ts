@@ -3,6 +3,7 @@ import { isReversible, type MigrationStanding } from "../../../migration/standin
 import { formatVersion } from "../../../migration/version.ts";
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
 import { DIR_ARG } from "../../migration-source.ts";
+import { renderDrift } from "../../migration-events.ts";
 import { openTarget } from "../../migration-target.ts";
 import { needsAttention, STATE_WORDS } from "../../render-migrations.ts";
 
@@ -11,7 +12,7 @@ export const status: Command = {
   args: {
     check: {
       type: "boolean",
-      description: "exit 3 when anything is pending, missing, edited or late",
+      description: "exit 3 when anything is pending, missing, edited, late or drifted",
     },
     ...DIR_ARG,
     ...GLOBAL_ARGS,
@@ -24,8 +25,10 @@ export const status: Command = {
   run: async (context) => {
     const { output, args } = context;
     using database = await openTarget(context, "read");
-    const report = (await database.migrator()).status();
-    const isBad = needsAttention(report);
+    const migrator = await database.migrator();
+    const report = migrator.status();
+    const drift = migrator.checkDrift();
+    const isBad = needsAttention(report) || (drift?.differences.length ?? 0) > 0;
     if (output.isJson) {
       output.json({
         currentVersion: report.currentVersion,
@@ -37,6 +40,7 @@ export const status: Command = {
         pendingMigrations: report.standings.flatMap((standing) =>
           standing.applied === null ? [pendingData(standing)] : [],
         ),
+        drift: drift ?? { differences: [], unknown: null },
       });
     } else if (!output.isQuiet) {
       const { renderTable } = await import("../../table.ts");
@@ -66,6 +70,7 @@ export const status: Command = {
       output.text(
         `version ${report.currentVersion} of ${report.latestVersion}, ${report.pendingCount} pending`,
       );
+      if (drift !== null) for (const line of renderDrift(drift)) output.text(line);
     }
     return args["check"] === true && isBad ? 3 : 0;
   },

@@ -1,6 +1,7 @@
 import { versionWhenUpToDate } from "../../../engine/sqlite/peek.ts";
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
 import { ALLOW_ARG, BACKUP_ARG } from "../../hazard-flags.ts";
+import { LOCK_ARG } from "../../lock-flag.ts";
 import { DIR_ARG, migrationSource } from "../../migration-source.ts";
 import { databasePath } from "../../paths.ts";
 
@@ -18,6 +19,7 @@ export const up: Command = {
     },
     ...ALLOW_ARG,
     ...BACKUP_ARG,
+    ...LOCK_ARG,
     ...DIR_ARG,
     ...GLOBAL_ARGS,
   },
@@ -41,7 +43,13 @@ export const up: Command = {
       const version = versionWhenUpToDate(databasePath(args["db"], env), migrationSource(args));
       if (version !== null) {
         output.outcome(`Nothing to do: version ${version} is the newest.`);
-        output.json({ fromVersion: version, toVersion: version, steps: [], backup: null });
+        output.json({
+          fromVersion: version,
+          toVersion: version,
+          steps: [],
+          backup: null,
+          drift: { differences: [], unknown: null },
+        });
         return 0;
       }
     }
