@@ -231,7 +231,7 @@ class MigratorTasks {
   }
 
   *checkDrift(): Task<Drift | null> {
-    return yield* settle(this.#driver.checkDrift(this.#migrationsForDrift(), false));
+    return yield* settle(this.#driver.checkDrift(this.#loadIfThere(), false));
   }
 
   *status(): Task<MigrationStatus> {
@@ -260,12 +260,12 @@ class MigratorTasks {
   *#refuseDrift(): Task<void> {
     const head = yield* settle(this.#driver.readHead());
     if (head === null || (head.isSchemaKnown && !head.hasDrifted)) return;
-    const drift = yield* settle(this.#driver.checkDrift(this.#migrationsForDrift(), true));
+    const drift = yield* settle(this.#driver.checkDrift(this.#loadIfThere(), true));
     if (drift !== null) refuseDrift(drift);
   }
 
-  /** A rollback must not need files that are gone or broken; without them a function's schema stays unknown. */
-  #migrationsForDrift(): readonly Migration[] {
+  /** For what can do without: a rollback must not need files that are gone or broken. */
+  #loadIfThere(): readonly Migration[] {
     try {
       return this.#source.load();
     } catch (error) {
@@ -277,11 +277,11 @@ class MigratorTasks {
   /** Files are read only when the ledger alone can't do it: an older checkout, or a broken file, must not be in the way. */
   #planDown(ledger: readonly AppliedMigration[], options: PlanDownOptions): Step[] {
     const target = options.target ?? ledger.at(-2)?.version ?? NO_VERSION;
-    const isSelfSufficient = ledger.every(
-      ({ version, down_sql }) => version <= target || down_sql !== null,
-    );
-    const migrations = isSelfSufficient && options.useFiles !== true ? [] : this.#source.load();
-    return planDown(migrations, ledger, options);
+    const stuck = ledger.filter(({ version, down_sql }) => version > target && down_sql === null);
+    if (stuck.length === 0 && options.useFiles !== true) return planDown([], ledger, options);
+    // A function's down is nowhere but in its module; of SQL the ledger has said all there is.
+    const isModuleNeeded = options.useFiles === true || stuck.some(({ up_sql }) => up_sql === null);
+    return planDown(isModuleNeeded ? this.#source.load() : this.#loadIfThere(), ledger, options);
   }
 
   /**

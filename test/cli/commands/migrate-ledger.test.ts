@@ -208,3 +208,51 @@ describe("migrate lock", () => {
       expect(await work.run("up", "--lock-timeout", bad)).toMatchObject({ exitCode: 2 });
   });
 });
+
+describe("migrate rollback with the files of an older version of a program", () => {
+  const files = (count: number): Record<string, string> =>
+    Object.fromEntries(
+      Array.from({ length: count }, (_, index) => [
+        `${String(index + 1).padStart(3, "0")}_t.sql`,
+        sections(`CREATE TABLE t${index + 1} (x);`, `DROP TABLE t${index + 1};`),
+      ]),
+    );
+
+  it("goes back from 12 to 9 with what the ledger keeps, and is up to date then", async () => {
+    using folder = tempFolder();
+    writeMigrations(folder.at("new"), files(12));
+    writeMigrations(folder.at("old"), files(9));
+    const run = (dir: string, ...argv: string[]): Promise<CliResult> =>
+      spawnMigrate([...argv, "--db", "x.db", "--dir", dir], { cwd: folder.path });
+    expect(await run("new", "up")).toMatchObject({ exitCode: 0 });
+    expect(await run("old", "up")).toMatchObject({
+      stderr: expect.stringContaining("DATABASE_NEWER"),
+      exitCode: 5,
+    });
+    expect(await run("old", "rollback", "9")).toMatchObject({
+      stdout: "Rolled back 3 migration(s): version 12 -> 9.\n",
+      exitCode: 0,
+    });
+    expect(await run("old", "up")).toMatchObject({
+      stdout: "Nothing to do: version 9 is the newest.\n",
+      exitCode: 0,
+    });
+    expect(await run("old", "validate")).toMatchObject({ exitCode: 0 });
+    expect(await run("gone", "rollback", "0")).toMatchObject({
+      stdout: "Rolled back 9 migration(s): version 9 -> 0.\n",
+      exitCode: 0,
+    });
+  });
+
+  it("says that a version has no down, not that the directory is gone", async () => {
+    using folder = tempFolder();
+    writeMigrations(folder.at("m"), { "001_t.sql": sections("CREATE TABLE t (x);", "") });
+    const run = (dir: string, ...argv: string[]): Promise<CliResult> =>
+      spawnMigrate([...argv, "--db", "x.db", "--dir", dir], { cwd: folder.path });
+    await run("m", "up");
+    expect(await run("gone", "rollback")).toMatchObject({
+      stderr: expect.stringContaining("MIGRATION_IRREVERSIBLE"),
+      exitCode: 1,
+    });
+  });
+});
