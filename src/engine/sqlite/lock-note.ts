@@ -4,15 +4,7 @@
  * It is no lock: SQLite's own is the only one, so a note that a killed process left behind keeps nobody out. It is
  * written inside the lock, so what it says of its writer is true as long as the lock is held.
  */
-import {
-  closeSync,
-  constants,
-  ftruncateSync,
-  openSync,
-  readFileSync,
-  unlinkSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, constants, openSync, readFileSync, unlinkSync, writeSync } from "node:fs";
 import { pid as ownPid } from "node:process";
 import { IN_MEMORY } from "./open.ts";
 
@@ -29,10 +21,15 @@ export function lockNotePath(database: string): string {
   return `${database}-migrating`;
 }
 
+/** Longer than most notes, so that one of another process is covered too. */
+const MIN_NOTE_LENGTH = 512;
+
 /** Writes the notes of one run; a note that cannot be written is left out, as it only informs. */
 export class LockNoteWriter {
   readonly #path: string | null;
   #descriptor: number | null = null;
+  /** A shorter note covers all of a longer one; cutting the file instead costs as much as a small step. */
+  #longest = MIN_NOTE_LENGTH;
 
   constructor(database: string) {
     this.#path = database === IN_MEMORY ? null : lockNotePath(database);
@@ -44,10 +41,11 @@ export class LockNoteWriter {
       // Never through a planted link: the file is overwritten.
       const { O_CREAT, O_RDWR, O_NOFOLLOW } = constants;
       this.#descriptor ??= openSync(this.#path, O_CREAT | O_RDWR | O_NOFOLLOW, 0o600);
-      ftruncateSync(
-        this.#descriptor,
-        writeSync(this.#descriptor, JSON.stringify({ pid: ownPid, ...note }), 0),
-      );
+      const text = Buffer.from(JSON.stringify({ pid: ownPid, ...note }));
+      const padding = Buffer.alloc(Math.max(0, this.#longest - text.length), " ");
+      const whole = Buffer.concat([text, padding]);
+      writeSync(this.#descriptor, whole, 0, whole.length, 0);
+      this.#longest = Math.max(this.#longest, text.length);
     } catch (error) {
       if (!isFileError(error)) throw error;
     }
@@ -55,14 +53,17 @@ export class LockNoteWriter {
 
   /** Removes the note, unless another process has written over it. */
   end(): void {
-    if (this.#descriptor === null || this.#path === null) return;
+    const descriptor = this.#descriptor;
+    if (descriptor === null || this.#path === null) return;
+    this.#descriptor = null;
     try {
       if (readLockNote(this.#path)?.pid === ownPid) unlinkSync(this.#path);
-      closeSync(this.#descriptor);
     } catch (error) {
+      // Somebody else took it away first.
       if (!isFileError(error)) throw error;
+    } finally {
+      closeSync(descriptor);
     }
-    this.#descriptor = null;
   }
 }
 
