@@ -1,11 +1,8 @@
 /** Messages: the ledger of tokens, one row a model response, and the one dedupe rule that every report shares. */
 import type { Connection, Prepared } from "../engine/sqlite/connection.ts";
-import {
-  RollupChanges,
-  type RollupPart,
-  type TokenCounts,
-  type UsageRollupStore,
-} from "./usage-rollups.ts";
+import { isBetter, mergeInto, mergeLines, outranks } from "./message-rule.ts";
+import { UsageNames } from "./usage-names.ts";
+import { RollupChanges, type TokenCounts, type UsageRollupStore } from "./usage-rollups.ts";
 
 export interface UsageMessage extends TokenCounts {
   readonly id: number;
@@ -16,6 +13,8 @@ export interface UsageMessage extends TokenCounts {
   readonly session_id: string;
   readonly project: string;
   readonly model: string;
+  /** The machine it was read on; null means this one. */
+  readonly host: string | null;
   /** Epoch milliseconds. */
   readonly timestamp: number;
   readonly is_sidechain: 0 | 1;
@@ -26,7 +25,7 @@ export interface UsageMessage extends TokenCounts {
   readonly source_offset: number | null;
 }
 
-export type NewUsageMessage = Omit<UsageMessage, "id">;
+export type NewUsageMessage = Omit<UsageMessage, "id" | "host"> & { readonly host?: string | null };
 
 export const USAGE_MESSAGE_COLUMNS = [
   "id",
@@ -36,6 +35,7 @@ export const USAGE_MESSAGE_COLUMNS = [
   "session_id",
   "project",
   "model",
+  "host",
   "timestamp",
   "is_sidechain",
   "input_tokens",
@@ -67,10 +67,20 @@ export interface SessionModelUsage extends TokenCounts {
 
 const COLUMNS = USAGE_MESSAGE_COLUMNS.join(", ");
 
+const SESSION_NAME_ID = "(SELECT name_id FROM usage_names WHERE name = ?)";
+
+/** What has to be known of a message to decide between it and another line of it. */
+type Sibling = TokenCounts &
+  Pick<UsageMessage, "id" | "request_id" | "timestamp" | "is_sidechain" | "reported_cost_usd"> & {
+    readonly session_name_id: number;
+    readonly project_name_id: number;
+    readonly model_name_id: number;
+  };
+
 export class UsageMessageStore {
   readonly #connection: Connection;
   readonly #rollups: UsageRollupStore;
-  readonly #siblings: Prepared<UsageMessage>;
+  readonly #siblings: Prepared<Sibling>;
   readonly #insert: Prepared;
   readonly #update: Prepared;
   readonly #delete: Prepared;
@@ -78,23 +88,34 @@ export class UsageMessageStore {
   constructor(connection: Connection, rollups: UsageRollupStore) {
     this.#connection = connection;
     this.#rollups = rollups;
-    this.#siblings = connection.prepare<UsageMessage>(
-      `SELECT ${COLUMNS} FROM usage_messages WHERE message_id = ? AND agent = ?`,
+    this.#siblings = connection.prepare<Sibling>(
+      `SELECT id, request_id, session_name_id, project_name_id, model_name_id, timestamp, is_sidechain, input_tokens,
+         output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reported_cost_usd
+       FROM usage_message_rows
+       WHERE message_id = ? AND agent_name_id = ?`,
       "read messages",
     );
-    const columns = USAGE_MESSAGE_COLUMNS.slice(1);
     this.#insert = connection.prepare(
-      `INSERT INTO usage_messages (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`,
+      `INSERT INTO usage_message_rows (
+         message_id, request_id, agent_name_id, session_name_id, project_name_id, model_name_id, host_name_id, timestamp,
+         is_sidechain, input_tokens, output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens,
+         reported_cost_usd, source_id, source_offset
+       )
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       "store a message",
     );
     this.#update = connection.prepare(
-      `UPDATE usage_messages SET
-         model = ?, timestamp = ?, is_sidechain = ?, input_tokens = ?, output_tokens = ?, cache_write_5m_tokens = ?,
-         cache_write_1h_tokens = ?, cache_read_tokens = ?, reported_cost_usd = ?, source_id = ?, source_offset = ?
+      `UPDATE usage_message_rows SET
+         model_name_id = ?, timestamp = ?, is_sidechain = ?, input_tokens = ?, output_tokens = ?,
+         cache_write_5m_tokens = ?, cache_write_1h_tokens = ?, cache_read_tokens = ?, reported_cost_usd = ?,
+         source_id = ?, source_offset = ?
        WHERE id = ?`,
       "store a message",
     );
-    this.#delete = connection.prepare("DELETE FROM usage_messages WHERE id = ?", "store a message");
+    this.#delete = connection.prepare(
+      "DELETE FROM usage_message_rows WHERE id = ?",
+      "store a message",
+    );
   }
 
   /**
@@ -107,51 +128,49 @@ export class UsageMessageStore {
    */
   record(messages: readonly NewUsageMessage[]): RecordOutcome {
     return this.#connection.transaction(() => {
-      const changes = new RollupChanges();
+      const run = { changes: new RollupChanges(), names: new UsageNames(this.#connection) };
       const outcome = { inserted: 0, updated: 0, unchanged: 0, replays: 0 };
       const merged = mergeLines(messages);
-      for (const message of merged) outcome[this.#recordOne(message, changes)]++;
+      for (const message of merged) outcome[this.#recordOne(message, run)]++;
       outcome.unchanged += messages.length - merged.length;
-      this.#rollups.apply(changes);
+      this.#rollups.apply(run.changes);
       return outcome;
     }, "record messages");
   }
 
-  #recordOne(message: NewUsageMessage, changes: RollupChanges): keyof RecordOutcome {
-    const siblings = this.#siblings.all(message.message_id, message.agent);
+  #recordOne(message: NewUsageMessage, { changes, names }: RecordRun): keyof RecordOutcome {
+    const siblings = this.#siblings.all(message.message_id, names.idOf(message.agent));
     const known = siblings.find(({ request_id }) => request_id === message.request_id);
     if (siblings.some((sibling) => outranks(sibling, message))) return "replays";
     for (const sibling of siblings) {
       if (!outranks(message, sibling)) continue;
       this.#delete.run(sibling.id);
-      changes.add(sibling, -1);
+      changes.add(withNames(sibling, message.agent, names), -1);
     }
     if (known === undefined) {
-      this.#insert.run(
-        message.agent,
-        message.message_id,
-        message.request_id,
-        message.session_id,
-        message.project,
-        message.model,
-        message.timestamp,
-        message.is_sidechain,
-        message.input_tokens,
-        message.output_tokens,
-        message.cache_write_5m_tokens,
-        message.cache_write_1h_tokens,
-        message.cache_read_tokens,
-        message.reported_cost_usd,
-        message.source_id,
-        message.source_offset,
-      );
+      this.#insertOne(message, names);
       changes.add(message, 1);
       return "inserted";
     }
     if (!isBetter(message, known)) return "unchanged";
-    const merged: RollupPart = mergeInto(known, message);
-    this.#update.run(
-      message.model,
+    const before = withNames(known, message.agent, names);
+    const merged = mergeInto(before, message);
+    this.#updateOne(known.id, merged, names);
+    changes.add(before, -1);
+    changes.add(merged, 1);
+    return "updated";
+  }
+
+  #insertOne(message: NewUsageMessage, names: UsageNames): void {
+    const { host = null } = message;
+    this.#insert.run(
+      message.message_id,
+      message.request_id,
+      names.idOf(message.agent),
+      names.idOf(message.session_id),
+      names.idOf(message.project),
+      names.idOf(message.model),
+      host === null ? null : names.idOf(host),
       message.timestamp,
       message.is_sidechain,
       message.input_tokens,
@@ -159,21 +178,37 @@ export class UsageMessageStore {
       message.cache_write_5m_tokens,
       message.cache_write_1h_tokens,
       message.cache_read_tokens,
-      merged.reported_cost_usd,
+      message.reported_cost_usd,
       message.source_id,
       message.source_offset,
-      known.id,
     );
-    changes.add(known, -1);
-    changes.add(merged, 1);
-    return "updated";
+  }
+
+  #updateOne(id: number, message: NewUsageMessage, names: UsageNames): void {
+    this.#update.run(
+      names.idOf(message.model),
+      message.timestamp,
+      message.is_sidechain,
+      message.input_tokens,
+      message.output_tokens,
+      message.cache_write_5m_tokens,
+      message.cache_write_1h_tokens,
+      message.cache_read_tokens,
+      message.reported_cost_usd,
+      message.source_id,
+      message.source_offset,
+      id,
+    );
   }
 
   /** Messages of a session by time. */
   bySession(sessionId: string): UsageMessage[] {
     return this.#connection
       .prepare<UsageMessage>(
-        `SELECT ${COLUMNS} FROM usage_messages WHERE session_id = ? ORDER BY timestamp, id`,
+        `SELECT ${COLUMNS}
+         FROM usage_messages
+         WHERE id IN (SELECT id FROM usage_message_rows WHERE session_name_id = ${SESSION_NAME_ID})
+         ORDER BY timestamp, id`,
         "read messages",
       )
       .all(sessionId);
@@ -183,13 +218,14 @@ export class UsageMessageStore {
   sessionUsage(sessionId: string): SessionModelUsage[] {
     return this.#connection
       .prepare<SessionModelUsage>(
-        `SELECT model, count(*) AS message_count, min(timestamp) AS first_at, max(timestamp) AS last_at,
+        `SELECT n.name AS model, count(*) AS message_count, min(timestamp) AS first_at, max(timestamp) AS last_at,
            sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
            sum(cache_write_5m_tokens) AS cache_write_5m_tokens, sum(cache_write_1h_tokens) AS cache_write_1h_tokens,
            sum(cache_read_tokens) AS cache_read_tokens
-         FROM usage_messages
-         WHERE session_id = ?
-         GROUP BY model
+         FROM usage_message_rows AS m
+         JOIN usage_names AS n ON n.name_id = m.model_name_id
+         WHERE m.session_name_id = ${SESSION_NAME_ID}
+         GROUP BY m.model_name_id
          ORDER BY model`,
         "read messages",
       )
@@ -199,65 +235,28 @@ export class UsageMessageStore {
   count(): number {
     return Number(
       this.#connection
-        .prepare("SELECT count(*) AS count FROM usage_messages", "read messages")
+        .prepare("SELECT count(*) AS count FROM usage_message_rows", "read messages")
         .get()?.["count"],
     );
   }
 }
 
-interface Claim {
-  readonly request_id: string;
-  readonly is_sidechain: 0 | 1;
+interface RecordRun {
+  readonly changes: RollupChanges;
+  readonly names: UsageNames;
 }
 
-/**
- * True when one claim on a message makes another one, under another request, a mere copy. A strict order, so
- * that the claims that are left do not depend on which came first.
- */
-function outranks(claim: Claim, other: Claim): boolean {
-  if (claim.request_id === other.request_id) return false;
-  if (claim.is_sidechain !== other.is_sidechain) return claim.is_sidechain === 0;
-  return claim.request_id !== "" && other.request_id === "";
-}
-
-/** Joins the lines of one response, so that the database is asked once a response: they come close together. */
-function mergeLines(messages: readonly NewUsageMessage[]): NewUsageMessage[] {
-  const byKey = new Map<string, NewUsageMessage>();
-  for (const message of messages) {
-    const key = `${message.message_id}\0${message.request_id}\0${message.agent}`;
-    const known = byKey.get(key);
-    if (known === undefined) byKey.set(key, message);
-    else if (isBetter(message, known)) byKey.set(key, mergeInto(known, message));
-  }
-  return [...byKey.values()];
-}
-
-/** The figures of the better line, with the session and project that had the message first. */
-function mergeInto(known: NewUsageMessage, better: NewUsageMessage): NewUsageMessage {
+/** A stored message with its texts. */
+function withNames<Row extends Sibling>(
+  row: Row,
+  agent: string,
+  names: UsageNames,
+): Row & Pick<UsageMessage, "agent" | "session_id" | "project" | "model"> {
   return {
-    ...better,
-    session_id: known.session_id,
-    project: known.project,
-    reported_cost_usd: better.reported_cost_usd ?? known.reported_cost_usd,
+    ...row,
+    agent,
+    session_id: names.nameOf(row.session_name_id),
+    project: names.nameOf(row.project_name_id),
+    model: names.nameOf(row.model_name_id),
   };
-}
-
-export function totalTokens(counts: TokenCounts): number {
-  return (
-    counts.input_tokens +
-    counts.output_tokens +
-    counts.cache_write_5m_tokens +
-    counts.cache_write_1h_tokens +
-    counts.cache_read_tokens
-  );
-}
-
-/** True when `candidate` should stand for the message instead of `known`. */
-export function isBetter(
-  candidate: TokenCounts & { readonly is_sidechain: 0 | 1; readonly timestamp: number },
-  known: TokenCounts & { readonly is_sidechain: 0 | 1; readonly timestamp: number },
-): boolean {
-  if (candidate.is_sidechain !== known.is_sidechain) return candidate.is_sidechain === 0;
-  const difference = totalTokens(candidate) - totalTokens(known);
-  return difference !== 0 ? difference > 0 : candidate.timestamp < known.timestamp;
 }

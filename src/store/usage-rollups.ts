@@ -185,10 +185,11 @@ export class UsageRollupStore {
   byModelWithin(fromMs: number, toMs: number): ModelUsage[] {
     return this.#connection
       .prepare<ModelUsage>(
-        `SELECT ?1 AS at, model, count(*) AS message_count, ${SUMS}
-         FROM usage_messages
+        `SELECT ?1 AS at, n.name AS model, count(*) AS message_count, ${SUMS}
+         FROM usage_message_rows AS m
+         JOIN usage_names AS n ON n.name_id = m.model_name_id
          WHERE timestamp >= ?1 AND timestamp < ?2
-         GROUP BY model
+         GROUP BY m.model_name_id
          ORDER BY model`,
         "read messages",
       )

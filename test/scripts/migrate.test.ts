@@ -6,6 +6,7 @@ import { runMigrate } from "../support/migrate-process.ts";
 import { sections, settleFiles, writeMigrations } from "../support/migration-directory.ts";
 import { column } from "../support/migrating.ts";
 import { type TempFolder, tempFolder } from "../support/temp-folder.ts";
+import { migrations } from "../../src/store/own-migrations.ts";
 
 const FILES = {
   "001_a.sql": sections("CREATE TABLE a (x);", "DROP TABLE a;"),
@@ -26,6 +27,8 @@ function workplace(): TempFolder & {
 
 const jsonOf = ({ stdout }: { readonly stdout: string }): unknown => JSON.parse(stdout);
 
+const NEWEST = migrations.versions.at(-1);
+
 describe("bun scripts/migrate.ts on the product's own migrations", () => {
   it("goes up, reports, goes down to nothing but the ledger, and up to an equal schema", async () => {
     using folder = tempFolder();
@@ -36,14 +39,14 @@ describe("bun scripts/migrate.ts on the product's own migrations", () => {
     };
     expect(await run()).toMatchObject({
       exitCode: 0,
-      stdout: "Applied 6 migration(s): version 0 -> 6.\n",
+      stdout: `Applied ${NEWEST} migration(s): version 0 -> ${NEWEST}.\n`,
       stderr: expect.stringMatching(/^ {2}\+ 001_create_sessions_and_events {2}[\d.]+ ms\n/),
     });
     expect(jsonOf(await run("status", "--json"))).toMatchObject({
-      currentVersion: 6,
-      latestVersion: 6,
+      currentVersion: NEWEST,
+      latestVersion: NEWEST,
       pendingCount: 0,
-      appliedMigrations: [1, 2, 3, 4, 5, 6].map((version) => ({
+      appliedMigrations: migrations.versions.map((version) => ({
         version,
         state: "applied",
         hasDown: true,
@@ -54,7 +57,7 @@ describe("bun scripts/migrate.ts on the product's own migrations", () => {
     expect(before.length).toBeGreaterThan(6);
     expect(await run("rollback", "0")).toMatchObject({
       exitCode: 0,
-      stdout: "Rolled back 6 migration(s): version 6 -> 0.\n",
+      stdout: `Rolled back ${NEWEST} migration(s): version ${NEWEST} -> 0.\n`,
     });
     {
       using db = openConnection(folder.at("x.db"));
@@ -69,7 +72,7 @@ describe("bun scripts/migrate.ts on the product's own migrations", () => {
     expect(await run("validate", "--json")).toMatchObject({ exitCode: 0, stderr: "" });
     expect(await run()).toEqual({
       exitCode: 0,
-      stdout: "Nothing to do: version 6 is the newest.\n",
+      stdout: `Nothing to do: version ${NEWEST} is the newest.\n`,
       stderr: "",
     });
   });

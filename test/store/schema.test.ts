@@ -13,6 +13,7 @@ import { USAGE_ROLLUP_COLUMNS } from "../../src/store/usage-rollups.ts";
 import { USAGE_SNAPSHOT_COLUMNS } from "../../src/store/usage-snapshots.ts";
 import { USAGE_SOURCE_COLUMNS } from "../../src/store/usage-sources.ts";
 import { clockedDb, queryPlan } from "../support/usage-db.ts";
+import { message } from "../support/usage-message.ts";
 
 const TABLES = {
   sessions: SESSION_COLUMNS,
@@ -72,7 +73,7 @@ describe("the schema", () => {
     for (const { fileName } of migrations.load()) {
       const text = readFileSync(`migrations/sqlite/${fileName}`, "utf8");
       expect(text).toMatch(/^-- Description: \S/m);
-      expect(text).toMatch(/^-- migrate:down\nDROP TABLE/m);
+      expect(text).toMatch(/^-- migrate:down\nDROP (TABLE|VIEW)/m);
       expect(text).toContain(`-- Migration: ${fileName.replace(".sql", "")}\n`);
     }
   });
@@ -137,25 +138,44 @@ describe("the schema", () => {
     expect(Math.abs(updatedAt - Date.now())).toBeLessThan(60_000);
   });
 
-  it("deletes a session's events and snapshots with it, and refuses to delete one that has messages", () => {
+  it("deletes a session's events and snapshots with it, and never a message", () => {
     using clocked = clockedDb();
     const { db } = clocked;
     db.snapshots.insert({ session_id: "s", snapshot_data: {} });
     db.events.insert({ source_app: "a", session_id: "s", hook_event_type: "Stop", payload: {} });
+    db.messages.record([message({ session_id: "s" })]);
     db.connection.prepare("DELETE FROM sessions WHERE session_id = 's'").run();
     expect(db.snapshots.list()).toEqual([]);
     expect(db.events.recent()).toEqual([]);
-    db.sessions.ensure("m");
-    db.connection
-      .prepare(
-        `INSERT INTO usage_messages (agent, message_id, session_id, project, model, timestamp, input_tokens, output_tokens,
-           cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens)
-         VALUES ('claude', 'id', 'm', '/p', 'x', 1770000000000, 1, 1, 0, 0, 0)`,
-      )
-      .run();
-    expect(() =>
-      db.connection.prepare("DELETE FROM sessions WHERE session_id = 'm'").run(),
-    ).toThrow("FOREIGN KEY");
+    expect(db.messages.bySession("s")).toHaveLength(1);
+  });
+
+  it("refuses to forget a name that a message has", () => {
+    using clocked = clockedDb();
+    const { connection, messages } = clocked.db;
+    messages.record([message({})]);
+    expect(() => connection.prepare("DELETE FROM usage_names").run()).toThrow("FOREIGN KEY");
+  });
+
+  it("keeps every message through migration 7 and back, and its session's row", () => {
+    using clocked = clockedDb();
+    const { db } = clocked;
+    db.messages.record([
+      message({ message_id: "a", session_id: "s1" }),
+      message({ message_id: "b", session_id: "s2", reported_cost_usd: 0.5, request_id: "r" }),
+      message({ message_id: "c", session_id: "s1", agent: "codex", model: "m2" }),
+    ]);
+    const read = (): unknown[] =>
+      db.connection.readOnce(
+        "SELECT agent, message_id, request_id, session_id, project, model, timestamp, output_tokens, reported_cost_usd FROM usage_messages ORDER BY message_id",
+      );
+    const before = read();
+    expect(before).toHaveLength(3);
+    db.migrations.rollback({ target: 6 });
+    expect(read()).toEqual(before);
+    expect(db.connection.readOnce("PRAGMA foreign_key_check")).toEqual([]);
+    db.migrations.up();
+    expect(read()).toEqual(before);
   });
 });
 
@@ -183,8 +203,8 @@ describe("the hot queries", () => {
     ],
     [
       "a message by its key",
-      "SELECT * FROM usage_messages WHERE message_id = 'm' AND agent = 'claude'",
-      "idx_usage_messages_key (message_id=?)",
+      "SELECT * FROM usage_message_rows WHERE message_id = 'm' AND agent_name_id = 1",
+      "idx_usage_message_rows_key (message_id=?)",
     ],
     [
       "hours of a range",

@@ -3,26 +3,7 @@ import fc from "fast-check";
 import type { NewUsageMessage, UsageDb } from "../../src/index.ts";
 import { HOUR_MS } from "../../src/store/usage-rollups.ts";
 import { clockedDb, NOON } from "../support/usage-db.ts";
-
-const message = (change: Partial<NewUsageMessage> = {}): NewUsageMessage => ({
-  agent: "claude",
-  message_id: "msg_1",
-  request_id: "req_1",
-  session_id: "s1",
-  project: "/p",
-  model: "opus",
-  timestamp: NOON,
-  is_sidechain: 0,
-  input_tokens: 10,
-  output_tokens: 5,
-  cache_write_5m_tokens: 1,
-  cache_write_1h_tokens: 2,
-  cache_read_tokens: 3,
-  reported_cost_usd: null,
-  source_id: null,
-  source_offset: null,
-  ...change,
-});
+import { message } from "../support/usage-message.ts";
 
 function record(
   db: UsageDb,

@@ -1,0 +1,62 @@
+/** The one dedupe rule that every report shares, as questions about lines that claim to be a message. */
+import type { NewUsageMessage } from "./usage-messages.ts";
+import type { TokenCounts } from "./usage-rollups.ts";
+
+interface Claim {
+  readonly request_id: string;
+  readonly is_sidechain: 0 | 1;
+}
+
+/**
+ * True when one claim on a message makes another one, under another request, a mere copy. A strict order, so
+ * that the claims that are left do not depend on which came first.
+ */
+export function outranks(claim: Claim, other: Claim): boolean {
+  if (claim.request_id === other.request_id) return false;
+  if (claim.is_sidechain !== other.is_sidechain) return claim.is_sidechain === 0;
+  return claim.request_id !== "" && other.request_id === "";
+}
+
+/** Joins the lines of one response, so that the database is asked once a response: they come close together. */
+export function mergeLines(messages: readonly NewUsageMessage[]): NewUsageMessage[] {
+  const byKey = new Map<string, NewUsageMessage>();
+  for (const message of messages) {
+    const key = `${message.message_id}\0${message.request_id}\0${message.agent}`;
+    const known = byKey.get(key);
+    if (known === undefined) byKey.set(key, message);
+    else if (isBetter(message, known)) byKey.set(key, mergeInto(known, message));
+  }
+  return [...byKey.values()];
+}
+
+type Mergeable = Pick<NewUsageMessage, "session_id" | "project" | "reported_cost_usd">;
+
+/** The figures of the better line, with the session and project that had the message first. */
+export function mergeInto<M extends Mergeable>(known: Mergeable, better: M): M {
+  return {
+    ...better,
+    session_id: known.session_id,
+    project: known.project,
+    reported_cost_usd: better.reported_cost_usd ?? known.reported_cost_usd,
+  };
+}
+
+export function totalTokens(counts: TokenCounts): number {
+  return (
+    counts.input_tokens +
+    counts.output_tokens +
+    counts.cache_write_5m_tokens +
+    counts.cache_write_1h_tokens +
+    counts.cache_read_tokens
+  );
+}
+
+/** True when `candidate` should stand for the message instead of `known`. */
+export function isBetter(
+  candidate: TokenCounts & { readonly is_sidechain: 0 | 1; readonly timestamp: number },
+  known: TokenCounts & { readonly is_sidechain: 0 | 1; readonly timestamp: number },
+): boolean {
+  if (candidate.is_sidechain !== known.is_sidechain) return candidate.is_sidechain === 0;
+  const difference = totalTokens(candidate) - totalTokens(known);
+  return difference !== 0 ? difference > 0 : candidate.timestamp < known.timestamp;
+}
