@@ -8,6 +8,8 @@ export {
 export type { OpenOptions } from "./engine/sqlite/open.ts";
 export type { Bar, BarRange, NewBar } from "./store/bars.ts";
 export type { NewEvent, UsageEvent } from "./store/events.ts";
+export type { DatedRates, Price, PriceKind } from "./store/prices.ts";
+export type { Rate, Rates } from "./store/rates.ts";
 export type { Session, SessionUpdate } from "./store/sessions.ts";
 export type { UsageConfig } from "./store/usage-config.ts";
 export type { NewUsageMessage, RecordOutcome, UsageMessage } from "./store/usage-messages.ts";
@@ -34,5 +36,28 @@ export {
   type SyncReport,
   syncTranscripts,
 } from "./ingest/sync.ts";
+export {
+  type BlockReport,
+  type BlockReportOptions,
+  type BlockRow,
+  reportBlocks,
+} from "./report/blocks.ts";
 export { type DailyReport, type DailyReportOptions, reportDaily } from "./report/daily.ts";
+export {
+  type Dimension,
+  type Period,
+  type PeriodReport,
+  type PeriodReportOptions,
+  type PeriodRow,
+  reportPeriods,
+} from "./report/periods.ts";
+export {
+  reportSessions,
+  type SessionReport,
+  type SessionReportOptions,
+  type SessionRow,
+} from "./report/sessions.ts";
+export type { ModelBreakdown, TokenTotals } from "./report/totals.ts";
+export { verifyRollups } from "./report/verify.ts";
+export { learnPrices, reprice, type RepriceReport, setOverride } from "./ingest/price-catalogue.ts";
 export { InputError, MigrationError, OperationError, UsageDbError } from "./errors.ts";

@@ -3,6 +3,7 @@ import type { NewUsageMessage, RecordOutcome } from "../store/usage-messages.ts"
 import type { SourceProgress } from "../store/usage-sources.ts";
 import type { UsageStore } from "../store/usage-store.ts";
 import type { EventRecord, MessageRecord } from "./ingester.ts";
+import { learnPrices, type NewModel } from "./price-catalogue.ts";
 import { storeSessionSnapshots } from "./session-snapshots.ts";
 import type { Found } from "./transcript-reader.ts";
 
@@ -59,6 +60,7 @@ export class UsageBatch {
     if (found.length === 0 && progress.length === 0) return;
     this.#found = [];
     this.#progress = [];
+    learnPrices(this.#store, modelsOf(found, this.#agent));
     const sessions = new Set(found.map(({ record }) => record.sessionId));
     this.#store.connection.transaction(() => {
       const idOf = this.#sourceIds();
@@ -120,6 +122,14 @@ export class UsageBatch {
     });
     if (isNew) this.#events++;
   }
+}
+
+/** Each model once; a synthetic message has none. */
+function modelsOf(found: readonly Found[], agent: string): NewModel[] {
+  const models = new Set(
+    found.flatMap(({ record }) => (record.kind === "message" ? [record.model] : [])),
+  );
+  return [...models].map((model) => ({ model, agent }));
 }
 
 function rowOf(

@@ -1,6 +1,6 @@
 /** The one dedupe rule that every report shares, as questions about lines that claim to be a message. */
 import type { NewUsageMessage } from "./usage-messages.ts";
-import type { TokenCounts } from "./usage-rollups.ts";
+import type { TokenCounts } from "./token-counts.ts";
 
 interface Claim {
   readonly request_id: string;

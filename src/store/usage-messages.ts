@@ -1,8 +1,10 @@
 /** Messages: the ledger of tokens, one row a model response, and the one dedupe rule that every report shares. */
 import type { Connection, Prepared } from "../engine/sqlite/connection.ts";
 import { isBetter, mergeInto, mergeLines, outranks } from "./message-rule.ts";
+import type { PriceStore } from "./prices.ts";
 import { UsageNames } from "./usage-names.ts";
-import { RollupChanges, type TokenCounts, type UsageRollupStore } from "./usage-rollups.ts";
+import type { TokenCounts } from "./token-counts.ts";
+import { RollupChanges, type UsageRollupStore } from "./usage-rollups.ts";
 
 export interface UsageMessage extends TokenCounts {
   readonly id: number;
@@ -80,14 +82,16 @@ type Sibling = TokenCounts &
 export class UsageMessageStore {
   readonly #connection: Connection;
   readonly #rollups: UsageRollupStore;
+  readonly #prices: PriceStore;
   readonly #siblings: Prepared<Sibling>;
   readonly #insert: Prepared;
   readonly #update: Prepared;
   readonly #delete: Prepared;
 
-  constructor(connection: Connection, rollups: UsageRollupStore) {
+  constructor(connection: Connection, rollups: UsageRollupStore, prices: PriceStore) {
     this.#connection = connection;
     this.#rollups = rollups;
+    this.#prices = prices;
     this.#siblings = connection.prepare<Sibling>(
       `SELECT id, request_id, session_name_id, project_name_id, model_name_id, timestamp, is_sidechain, input_tokens,
          output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reported_cost_usd
@@ -128,7 +132,10 @@ export class UsageMessageStore {
    */
   record(messages: readonly NewUsageMessage[]): RecordOutcome {
     return this.#connection.transaction(() => {
-      const run = { changes: new RollupChanges(), names: new UsageNames(this.#connection) };
+      const run = {
+        changes: new RollupChanges(this.#prices.book()),
+        names: new UsageNames(this.#connection),
+      };
       const outcome = { inserted: 0, updated: 0, unchanged: 0, replays: 0 };
       const merged = mergeLines(messages);
       for (const message of merged) outcome[this.#recordOne(message, run)]++;

@@ -1,16 +1,8 @@
 /** Tokens by UTC hour, project, model and agent, kept in step with the messages by differences. */
 import type { Connection, Prepared } from "../engine/sqlite/connection.ts";
-
-export const HOUR_MS = 3_600_000;
-
-/** The counters of a message or of a sum of them. */
-export interface TokenCounts {
-  readonly input_tokens: number;
-  readonly output_tokens: number;
-  readonly cache_write_5m_tokens: number;
-  readonly cache_write_1h_tokens: number;
-  readonly cache_read_tokens: number;
-}
+import { readSlices } from "./message-slices.ts";
+import { type PriceBook, requestTokensOf } from "./prices.ts";
+import { HOUR_MS, type TokenCounts } from "./token-counts.ts";
 
 export interface UsageRollup extends TokenCounts {
   /** Epoch milliseconds of the UTC hour's start. */
@@ -20,6 +12,11 @@ export interface UsageRollup extends TokenCounts {
   readonly agent: string;
   readonly message_count: number;
   readonly reported_cost_usd: number | null;
+  /** By the prices of the day, in 1e-12 USD; null where one is not known. */
+  readonly cost_picousd: number | null;
+  /** Epoch milliseconds of the hour's first and last message. */
+  readonly first_at: number | null;
+  readonly last_at: number | null;
 }
 
 export const USAGE_ROLLUP_COLUMNS = [
@@ -34,6 +31,9 @@ export const USAGE_ROLLUP_COLUMNS = [
   "cache_write_1h_tokens",
   "cache_read_tokens",
   "reported_cost_usd",
+  "cost_picousd",
+  "first_at",
+  "last_at",
 ] as const satisfies readonly (keyof UsageRollup)[];
 
 /** What one message adds to its hour. */
@@ -45,14 +45,6 @@ export interface RollupPart extends TokenCounts {
   readonly reported_cost_usd: number | null;
 }
 
-/** Sums over a model within an hour, or within a part of one. */
-export interface ModelUsage extends TokenCounts {
-  /** Epoch milliseconds: the hour's start, or where the part asked for begins. */
-  readonly at: number;
-  readonly model: string;
-  readonly message_count: number;
-}
-
 interface MutableSum {
   message_count: number;
   input_tokens: number;
@@ -61,14 +53,21 @@ interface MutableSum {
   cache_write_1h_tokens: number;
   cache_read_tokens: number;
   reported_cost_usd: number | null;
+  cost_picousd: number | null;
+  first_at: number;
+  last_at: number;
+  /** True when a message was taken away: its time may have been the first or the last. */
+  hasLost: boolean;
 }
 
 /** Collects differences so that a batch writes each hour once. */
 export class RollupChanges {
-  readonly #sums = new Map<
-    string,
-    { readonly key: readonly [number, string, string, string]; readonly sum: MutableSum }
-  >();
+  readonly #book: PriceBook;
+  readonly #sums = new Map<string, { readonly key: RollupKey; readonly sum: MutableSum }>();
+
+  constructor(book: PriceBook) {
+    this.#book = book;
+  }
 
   /** @param sign 1 adds a message to its hour, -1 takes it away. */
   add(part: RollupPart, sign: 1 | -1): void {
@@ -89,10 +88,16 @@ export class RollupChanges {
     if (part.reported_cost_usd !== null) {
       sum.reported_cost_usd = (sum.reported_cost_usd ?? 0) + sign * part.reported_cost_usd;
     }
+    const cost = this.#book.costOf({ ...part, requestTokens: requestTokensOf(part) });
+    sum.cost_picousd =
+      cost === null || sum.cost_picousd === null ? null : sum.cost_picousd + sign * cost;
+    sum.first_at = Math.min(sum.first_at, part.timestamp);
+    sum.last_at = Math.max(sum.last_at, part.timestamp);
+    if (sign < 0) sum.hasLost = true;
   }
 
   entries(): Iterable<{
-    readonly key: readonly [number, string, string, string];
+    readonly key: RollupKey;
     readonly sum: MutableSum;
   }> {
     return this.#sums.values();
@@ -108,91 +113,116 @@ function emptySum(): MutableSum {
     cache_write_1h_tokens: 0,
     cache_read_tokens: 0,
     reported_cost_usd: null,
+    cost_picousd: 0,
+    first_at: Number.MAX_SAFE_INTEGER,
+    last_at: 0,
+    hasLost: false,
   };
 }
 
-const SUMS = `sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
-  sum(cache_write_5m_tokens) AS cache_write_5m_tokens, sum(cache_write_1h_tokens) AS cache_write_1h_tokens,
-  sum(cache_read_tokens) AS cache_read_tokens`;
-
 export class UsageRollupStore {
   readonly #connection: Connection;
-  readonly #get: Prepared;
+  readonly #get: Prepared<UsageRollup>;
   readonly #put: Prepared;
   readonly #delete: Prepared;
+  readonly #edges: Prepared;
+  readonly #price: Prepared;
 
   constructor(connection: Connection) {
     this.#connection = connection;
     const key = "hour = ? AND project = ? AND model = ? AND agent = ?";
-    this.#get = connection.prepare(
-      `SELECT message_count, input_tokens, output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reported_cost_usd
-       FROM usage_rollups WHERE ${key}`,
+    const columns = USAGE_ROLLUP_COLUMNS.join(", ");
+    this.#get = connection.prepare<UsageRollup>(
+      `SELECT ${columns} FROM usage_rollups WHERE ${key}`,
       "read a rollup",
     );
     this.#put = connection.prepare(
-      `INSERT OR REPLACE INTO usage_rollups (${USAGE_ROLLUP_COLUMNS.join(", ")})
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT OR REPLACE INTO usage_rollups (${columns})
+       VALUES (${USAGE_ROLLUP_COLUMNS.map(() => "?").join(", ")})`,
       "store a rollup",
     );
     this.#delete = connection.prepare(`DELETE FROM usage_rollups WHERE ${key}`, "store a rollup");
+    this.#edges = connection.prepare(
+      `SELECT min(timestamp), max(timestamp)
+       FROM usage_messages
+       WHERE timestamp >= ?1 AND timestamp < ?1 + ${HOUR_MS} AND project = ?2 AND model = ?3 AND agent = ?4`,
+      "read messages",
+    );
+    this.#price = connection.prepare(
+      `UPDATE usage_rollups SET cost_picousd = ? WHERE ${key}`,
+      "store a rollup",
+    );
   }
 
-  /** Applies collected differences; call inside the transaction that writes the messages. */
+  /** Applies collected differences; call inside the transaction that writes the messages, after it wrote them. */
   apply(changes: RollupChanges): void {
     for (const { key, sum } of changes.entries()) {
-      const old = this.#get.values(...key)[0] as (number | null)[] | undefined;
-      const count = Number(old?.[0] ?? 0) + sum.message_count;
+      const old = this.#get.get(...key);
+      const count = (old?.message_count ?? 0) + sum.message_count;
       if (count === 0) {
         this.#delete.run(...key);
         continue;
       }
-      const oldCost = old?.[6] ?? null;
-      const cost =
-        oldCost === null && sum.reported_cost_usd === null
-          ? null
-          : (oldCost ?? 0) + (sum.reported_cost_usd ?? 0);
+      const [first, last] = sum.hasLost
+        ? (this.#edges.values(...key)[0] ?? [])
+        : [
+            Math.min(old?.first_at ?? Infinity, sum.first_at),
+            Math.max(old?.last_at ?? 0, sum.last_at),
+          ];
       this.#put.run(
         ...key,
         count,
-        Number(old?.[1] ?? 0) + sum.input_tokens,
-        Number(old?.[2] ?? 0) + sum.output_tokens,
-        Number(old?.[3] ?? 0) + sum.cache_write_5m_tokens,
-        Number(old?.[4] ?? 0) + sum.cache_write_1h_tokens,
-        Number(old?.[5] ?? 0) + sum.cache_read_tokens,
-        cost,
+        (old?.input_tokens ?? 0) + sum.input_tokens,
+        (old?.output_tokens ?? 0) + sum.output_tokens,
+        (old?.cache_write_5m_tokens ?? 0) + sum.cache_write_5m_tokens,
+        (old?.cache_write_1h_tokens ?? 0) + sum.cache_write_1h_tokens,
+        (old?.cache_read_tokens ?? 0) + sum.cache_read_tokens,
+        added(old?.reported_cost_usd ?? null, sum.reported_cost_usd),
+        pricedSum(old, sum.cost_picousd),
+        first ?? null,
+        last ?? null,
       );
     }
   }
 
-  /** Usage by hour and model, ascending by hour, for hours that start in [fromMs, toMs). */
-  byHourAndModel(fromMs: number, toMs: number): ModelUsage[] {
+  /** Rollups of hours that start in [fromMs, toMs), by hour, project, model and agent. */
+  list(fromMs: number, toMs: number): UsageRollup[] {
     return this.#connection
-      .prepare<ModelUsage>(
-        `SELECT hour AS at, model, sum(message_count) AS message_count, ${SUMS}
+      .prepare<UsageRollup>(
+        `SELECT ${USAGE_ROLLUP_COLUMNS.join(", ")}
          FROM usage_rollups
          WHERE hour >= ? AND hour < ?
-         GROUP BY hour, model
-         ORDER BY hour, model`,
+         ORDER BY hour, project, model, agent`,
         "read rollups",
       )
       .all(fromMs, toMs);
   }
 
   /**
-   * Usage by model from the messages themselves in [fromMs, toMs), each `at` fromMs: for the hour in which a
-   * local day of a zone like India's begins.
+   * Prices every hour anew by the book, from the messages themselves; hours whose messages are gone keep their
+   * cost. Call inside the transaction that changed the prices.
    */
-  byModelWithin(fromMs: number, toMs: number): ModelUsage[] {
-    return this.#connection
-      .prepare<ModelUsage>(
-        `SELECT ?1 AS at, n.name AS model, count(*) AS message_count, ${SUMS}
-         FROM usage_message_rows AS m
-         JOIN usage_names AS n ON n.name_id = m.model_name_id
-         WHERE timestamp >= ?1 AND timestamp < ?2
-         GROUP BY m.model_name_id
-         ORDER BY model`,
-        "read messages",
-      )
-      .all(fromMs, toMs);
+  reprice(book: PriceBook): void {
+    const costs = new Map<string, { readonly key: RollupKey; cost: number | null }>();
+    const slices = readSlices(this.#connection, book, { keys: ["hour", "project", "agent"] });
+    for (const { hour, project, model, agent, cost_picousd: cost } of slices) {
+      const key: RollupKey = [hour ?? 0, project ?? "", model, agent ?? ""];
+      const known = costs.get(key.join("\0"));
+      if (known === undefined) costs.set(key.join("\0"), { key, cost });
+      else known.cost = cost === null || known.cost === null ? null : known.cost + cost;
+    }
+    for (const { key, cost } of costs.values()) this.#price.run(cost, ...key);
   }
+}
+
+type RollupKey = readonly [hour: number, project: string, model: string, agent: string];
+
+function added(left: number | null, right: number | null): number | null {
+  return left === null && right === null ? null : (left ?? 0) + (right ?? 0);
+}
+
+/** Null as soon as one price is not known: a sum without it would pass for the whole. */
+function pricedSum(old: UsageRollup | null, change: number | null): number | null {
+  if (old === null) return change;
+  return old.cost_picousd === null || change === null ? null : old.cost_picousd + change;
 }

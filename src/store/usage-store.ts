@@ -2,6 +2,7 @@
 import type { Connection } from "../engine/sqlite/connection.ts";
 import { BarStore } from "./bars.ts";
 import { EventStore } from "./events.ts";
+import { PriceStore } from "./prices.ts";
 import { SessionStore } from "./sessions.ts";
 import { UsageConfigStore } from "./usage-config.ts";
 import { UsageMessageStore } from "./usage-messages.ts";
@@ -23,6 +24,7 @@ export interface UsageStore {
   readonly snapshots: UsageSnapshotStore;
   readonly messages: UsageMessageStore;
   readonly rollups: UsageRollupStore;
+  readonly prices: PriceStore;
   readonly sources: UsageSourceStore;
   readonly bars: BarStore;
 }
@@ -35,6 +37,7 @@ export function createUsageStore(
 ): UsageStore {
   const sessions = new SessionStore(connection, now);
   const rollups = new UsageRollupStore(connection);
+  const prices = new PriceStore(connection, now);
   return {
     connection,
     now,
@@ -44,8 +47,9 @@ export function createUsageStore(
     sessions,
     events: new EventStore(connection, sessions, now),
     snapshots: new UsageSnapshotStore(connection, sessions, now),
-    messages: new UsageMessageStore(connection, rollups),
+    messages: new UsageMessageStore(connection, rollups, prices),
     rollups,
+    prices,
     sources: new UsageSourceStore(connection, now),
     bars: new BarStore(connection, now),
   };

@@ -49,6 +49,9 @@ describe("reportDaily()", () => {
       daily: [
         {
           period: "2026-02-12",
+          group: null,
+          messageCount: 2,
+          totalCost: 0,
           inputTokens: 110,
           outputTokens: 2,
           cacheCreationTokens: 10,
@@ -62,6 +65,7 @@ describe("reportDaily()", () => {
               outputTokens: 1,
               cacheCreationTokens: 5,
               cacheReadTokens: 4,
+              cost: null,
             },
             {
               modelName: "sonnet",
@@ -69,11 +73,15 @@ describe("reportDaily()", () => {
               outputTokens: 1,
               cacheCreationTokens: 5,
               cacheReadTokens: 4,
+              cost: null,
             },
           ],
         },
         {
           period: "2026-02-14",
+          group: null,
+          messageCount: 1,
+          totalCost: 0,
           inputTokens: 7,
           outputTokens: 1,
           cacheCreationTokens: 5,
@@ -87,6 +95,7 @@ describe("reportDaily()", () => {
               outputTokens: 1,
               cacheCreationTokens: 5,
               cacheReadTokens: 4,
+              cost: null,
             },
           ],
         },
@@ -97,7 +106,9 @@ describe("reportDaily()", () => {
         cacheCreationTokens: 15,
         cacheReadTokens: 12,
         totalTokens: 147,
+        totalCost: 0,
       },
+      unpricedModels: ["opus", "sonnet"],
     });
   });
 
@@ -111,7 +122,9 @@ describe("reportDaily()", () => {
         cacheCreationTokens: 0,
         cacheReadTokens: 0,
         totalTokens: 0,
+        totalCost: 0,
       },
+      unpricedModels: [],
     });
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
 import type { NewUsageMessage, UsageDb } from "../../src/index.ts";
-import { HOUR_MS } from "../../src/store/usage-rollups.ts";
+import { HOUR_MS } from "../../src/store/token-counts.ts";
 import { clockedDb, NOON } from "../support/usage-db.ts";
 import { message } from "../support/usage-message.ts";
 

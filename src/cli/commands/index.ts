@@ -89,11 +89,16 @@ export const ROOT: CommandGroup = {
       load: () => (require("./sync.ts") as typeof import("./sync.ts")).sync,
     },
     report: {
-      description: "print usage by day",
+      description: "print usage by day, week, month, session or block",
       load: () => REPORT,
     },
     config: { description: "show and change the settings", load: () => CONFIG },
     snapshots: { description: "list and add usage snapshots", load: () => SNAPSHOTS },
+    prices: { description: "show and set what tokens cost", load: () => PRICES },
+    reprice: {
+      description: "price all history anew",
+      load: () => (require("./prices.ts") as typeof import("./prices.ts")).reprice,
+    },
     prune: {
       description: "delete old snapshots",
       load: () => (require("./prune.ts") as typeof import("./prune.ts")).prune,
@@ -119,8 +124,29 @@ const REPORT: CommandGroup = {
   fallback: "daily",
   commands: {
     daily: {
-      description: "tokens by day (the default)",
-      load: () => (require("./report-daily.ts") as typeof import("./report-daily.ts")).reportDaily,
+      description: "by local day (the default)",
+      load: () =>
+        (require("./report/period.ts") as typeof import("./report/period.ts")).reportDaily,
+    },
+    weekly: {
+      description: "by week, Monday first",
+      load: () =>
+        (require("./report/period.ts") as typeof import("./report/period.ts")).reportWeekly,
+    },
+    monthly: {
+      description: "by month",
+      load: () =>
+        (require("./report/period.ts") as typeof import("./report/period.ts")).reportMonthly,
+    },
+    session: {
+      description: "by session",
+      load: () =>
+        (require("./report/session.ts") as typeof import("./report/session.ts")).reportSession,
+    },
+    blocks: {
+      description: "by five-hour block",
+      load: () =>
+        (require("./report/blocks.ts") as typeof import("./report/blocks.ts")).reportBlocksCommand,
     },
   },
 };
@@ -140,6 +166,25 @@ const CONFIG: CommandGroup = {
     reset: {
       description: "go back to the defaults",
       load: () => (require("./config.ts") as typeof import("./config.ts")).configReset,
+    },
+  },
+};
+
+const PRICES: CommandGroup = {
+  meta: { name: "prices", description: "Show and set what tokens cost" },
+  fallback: "list",
+  commands: {
+    list: {
+      description: "print the prices that are used",
+      load: () => (require("./prices.ts") as typeof import("./prices.ts")).pricesList,
+    },
+    set: {
+      description: "say what a model costs",
+      load: () => (require("./prices.ts") as typeof import("./prices.ts")).pricesSet,
+    },
+    unset: {
+      description: "go back to the catalogue's price",
+      load: () => (require("./prices.ts") as typeof import("./prices.ts")).pricesUnset,
     },
   },
 };

@@ -1,7 +1,7 @@
 import { reportDaily } from "../../report/daily.ts";
 import { type Command, GLOBAL_ARGS } from "../command.ts";
 import { openDatabase } from "../database.ts";
-import { dayRule } from "../report-options.ts";
+import { dayRule, TIMEZONE_ARG } from "../report-flags.ts";
 import { summarizeSync, syncFromContext, warnAboutSync } from "../transcripts.ts";
 
 const SHOWN_DAYS = 7;
@@ -13,11 +13,7 @@ export const overview: Command = {
       "Bring the database up to date, read new transcripts, print the last seven days with usage",
   },
   args: {
-    timezone: {
-      type: "string",
-      valueHint: "ZONE",
-      description: "IANA zone of the days (default: the setting, else the machine's)",
-    },
+    ...TIMEZONE_ARG,
     ...GLOBAL_ARGS,
   },
   examples: [
@@ -31,14 +27,23 @@ export const overview: Command = {
     output.note(summarizeSync(sync.report));
     await warnAboutSync(sync, context);
     const report = reportDaily(db, { ...dayRule(db, args), lastDays: SHOWN_DAYS });
-    output.json(report);
-    if (output.isJson) return 0;
+    if (output.isJson) {
+      output.json(report);
+      return 0;
+    }
     if (report.daily.length === 0) {
       output.text("No usage yet.");
       return 0;
     }
-    const { renderDaily } = await import("../render-daily.ts");
-    output.text(renderDaily(report));
+    const { printUsage } = await import("../render-usage.ts");
+    await printUsage(context, {
+      title: "day",
+      group: null,
+      rows: report.daily.map((row) => ({ ...row, name: row.period, sub: null })),
+      totals: report.totals,
+      unpricedModels: report.unpricedModels,
+      json: report,
+    });
     return 0;
   },
 };

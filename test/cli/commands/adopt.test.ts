@@ -4,6 +4,7 @@
  * Invariants: the database is valid and has all of the old rows or none of them, its own rows in any case; a backup
  * that has its name is whole; the old file never changes.
  */
+import { migrations } from "../../../src/store/own-migrations.ts";
 import { describe, expect, it } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -65,7 +66,7 @@ describe("usagedb migrate adopt", () => {
     expect(existsSync(folder.at("usage.db"))).toBe(false);
     expect(await adopt(folder)).toEqual({
       stdout: `${BALANCE}\nBrought in 5 row(s) and 3 session(s); every row is accounted for.\n`,
-      stderr: "Bringing the database up to date: 6 migration(s).\n",
+      stderr: `Bringing the database up to date: ${migrations.versions.length} migration(s).\n`,
       exitCode: 0,
     });
     const validated = await spawnCli(["migrate", "validate", "--db", "usage.db"], {

@@ -79,6 +79,7 @@ describe.concurrent("migrate up", () => {
     });
     expect(dataOf(result)).toEqual({
       backup: null,
+      drift: { differences: [], unknown: null },
       fromVersion: 0,
       toVersion: 1,
       steps: [{ direction: "up", version: 1, name: "users", executionTimeMs: expect.any(Number) }],
@@ -89,6 +90,7 @@ describe.concurrent("migrate up", () => {
       toVersion: 2,
       steps: [],
       backup: null,
+      drift: { differences: [], unknown: null },
     });
   });
 

@@ -1,0 +1,75 @@
+import { type BlockRow, reportBlocks } from "../../../report/blocks.ts";
+import { type Command, GLOBAL_ARGS } from "../../command.ts";
+import { openDatabase } from "../../database.ts";
+import { REPORT_ARGS, reportFlags } from "../../report-flags.ts";
+
+const MINUTE_MS = 60_000;
+
+export const reportBlocksCommand: Command = {
+  meta: {
+    name: "blocks",
+    description:
+      "Print tokens and cost by five-hour block, with the burn rate of the one that goes on",
+  },
+  args: {
+    ...REPORT_ARGS,
+    agent: { type: "string", valueHint: "NAME", description: "only blocks of this agent" },
+    active: { type: "boolean", description: "only the block that goes on" },
+    ...GLOBAL_ARGS,
+  },
+  examples: [
+    ["usagedb report blocks --last 3d", "three days of blocks, gaps included"],
+    ["usagedb report blocks --active --json", "burnRate and projection of the running block"],
+  ],
+  run: async (context) => {
+    const { args, now, output } = context;
+    using db = openDatabase(context, "read");
+    const agent = args["agent"];
+    const report = reportBlocks(db, {
+      ...reportFlags(db, args, now()),
+      nowMs: now(),
+      ...(typeof agent === "string" ? { agent } : {}),
+    });
+    const blocks =
+      args["active"] === true ? report.blocks.filter(({ isActive }) => isActive) : report.blocks;
+    const { printUsage } = await import("../../render-usage.ts");
+    await printUsage(context, {
+      title: "block",
+      group: null,
+      rows: blocks.map((row) => ({
+        ...row,
+        inputTokens: row.tokenCounts.inputTokens,
+        outputTokens: row.tokenCounts.outputTokens,
+        cacheCreationTokens: row.tokenCounts.cacheCreationInputTokens,
+        cacheReadTokens: row.tokenCounts.cacheReadInputTokens,
+        totalCost: row.costUSD,
+        modelsUsed: row.models,
+        name: nameOf(row),
+        sub: null,
+      })),
+      totals: report.totals,
+      unpricedModels: report.unpricedModels,
+      json: { ...report, blocks },
+    });
+    if (!output.isJson && args["csv"] !== true)
+      for (const row of blocks) if (row.isActive) output.text(activity(row, now()));
+    return 0;
+  },
+};
+
+function nameOf({ startTime, endTime, isGap, isActive }: BlockRow): string {
+  const short = (text: string): string =>
+    text.slice(0, "YYYY-MM-DDTHH:MM".length).replace("T", " ");
+  const mark = isGap ? " gap" : isActive ? " now" : "";
+  return `${short(startTime)} - ${endTime.slice("YYYY-MM-DDT".length).slice(0, "HH:MM".length)} UTC${mark}`;
+}
+
+function activity({ endTime, burnRate, projection }: BlockRow, nowMs: number): string {
+  const left = Math.max(0, Math.round((Date.parse(endTime) - nowMs) / MINUTE_MS));
+  if (burnRate === null || projection === null) return `${left} minutes left.`;
+  const rate = Math.round(burnRate.tokensPerMinute).toLocaleString("en-US");
+  return (
+    `${left} minutes left; ${rate} tokens a minute, $${burnRate.costPerHour.toFixed(2)} an hour; ` +
+    `at the end ${projection.totalTokens.toLocaleString("en-US")} tokens, $${projection.totalCost.toFixed(2)}.`
+  );
+}

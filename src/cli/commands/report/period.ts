@@ -1,0 +1,71 @@
+import { type Dimension, type Period, reportPeriods } from "../../../report/periods.ts";
+import { type Command, GLOBAL_ARGS } from "../../command.ts";
+import { openDatabase } from "../../database.ts";
+import { REPORT_ARGS, reportFlags } from "../../report-flags.ts";
+
+const UNITS: Readonly<Record<Period, string>> = {
+  daily: "day",
+  weekly: "week",
+  monthly: "month",
+};
+
+export const reportDaily = periodCommand("daily");
+export const reportWeekly = periodCommand("weekly");
+export const reportMonthly = periodCommand("monthly");
+
+function periodCommand(period: Period): Command {
+  const unit = UNITS[period];
+  return {
+    meta: {
+      name: period,
+      description: `Print tokens and cost by local ${unit}; reads the database only, so \`usagedb sync\` first`,
+    },
+    args: {
+      ...REPORT_ARGS,
+      by: {
+        type: "string",
+        valueHint: "project|model|agent",
+        description: `one row for each within a ${unit}`,
+      },
+      verify: {
+        type: "boolean",
+        description: "recompute the hours from the messages first; exit 3 when they differ",
+      },
+      ...GLOBAL_ARGS,
+    },
+    examples: [
+      [`usagedb report ${period} --last 7d`, "today and the six days before"],
+      [`usagedb report ${period} --by project --csv`, "for a spreadsheet"],
+      [
+        `usagedb report ${period} --timezone UTC --json`,
+        `{ ${period}: [...], totals }, in ccusage's names`,
+      ],
+    ],
+    run: async (context) => {
+      const { args, output, now } = context;
+      using db = openDatabase(context, "read");
+      const by = args["by"];
+      const { rows, totals, unpricedModels } = reportPeriods(db, {
+        ...reportFlags(db, args, now()),
+        period,
+        ...(typeof by === "string" ? { by: by as Dimension } : {}),
+      });
+      const { printUsage } = await import("../../render-usage.ts");
+      await printUsage(context, {
+        title: unit,
+        group: typeof by === "string" ? by : null,
+        rows: rows.map((row) => ({ ...row, name: row.period, sub: row.group })),
+        totals,
+        unpricedModels,
+        json: { [period]: rows, totals, unpricedModels },
+      });
+      if (args["verify"] !== true) return 0;
+      const { verifyRollups } = await import("../../../report/verify.ts");
+      const differences = verifyRollups(db);
+      for (const line of differences) output.note(line);
+      if (differences.length > 0) return 3;
+      output.note("Verified: the hours are what the messages say.");
+      return 0;
+    },
+  };
+}

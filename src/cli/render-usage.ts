@@ -1,0 +1,127 @@
+/** Usage reports: a table for the width there is, CSV, or JSON. */
+import { stringify } from "csv-stringify/sync";
+import type { TokenTotals } from "../report/totals.ts";
+import type { CommandContext } from "./command.ts";
+import { printable } from "./output.ts";
+import { renderTable } from "./table.ts";
+
+export interface UsageRow extends TokenTotals {
+  readonly name: string;
+  /** What the row is of within `name`, in a column of its own; null for none. */
+  readonly sub: string | null;
+  readonly modelsUsed: readonly string[];
+}
+
+export interface UsageTable {
+  /** What a row is: day, week, session. */
+  readonly title: string;
+  /** The title of the column of `sub`; null for none. */
+  readonly group: string | null;
+  readonly rows: readonly UsageRow[];
+  readonly totals: TokenTotals;
+  readonly unpricedModels: readonly string[];
+  readonly json: object;
+}
+
+/** A pipe gets whole numbers; a terminal that is narrower than the table gets rounded ones. */
+const WIDE = 110;
+
+/** Prints in the form that the flags ask for. */
+export async function printUsage(
+  { args, output }: Pick<CommandContext, "args" | "output">,
+  table: UsageTable,
+): Promise<void> {
+  output.json(table.json);
+  if (output.isJson) return;
+  if (args["csv"] === true) return output.text(renderCsv(table).trimEnd());
+  if (table.rows.length === 0) return output.text("No usage in this range.");
+  const width = process.stdout.isTTY === true ? process.stdout.columns : Infinity;
+  output.text(renderUsage(table, width));
+  if (table.unpricedModels.length > 0)
+    output.note(`No price is known for ${table.unpricedModels.join(", ")}: not in the cost.`);
+}
+
+/** As a table no wider than it has to be. */
+export function renderUsage(
+  { title, group, rows, totals, unpricedModels }: UsageTable,
+  width: number,
+): string {
+  const count = width < WIDE ? compact : grouped;
+  const isPartly = (models: readonly string[]): boolean =>
+    models.some((model) => unpricedModels.includes(model));
+  const cells = (row: TokenTotals, models: readonly string[]): string[] => [
+    count(row.inputTokens),
+    count(row.outputTokens),
+    count(row.cacheCreationTokens),
+    count(row.cacheReadTokens),
+    count(row.totalTokens),
+    dollars(row.totalCost, isPartly(models)),
+  ];
+  const lines = rows.map((row) => [
+    row.name,
+    ...(group === null ? [] : [row.sub ?? ""]),
+    row.modelsUsed.map(shortModel).join("\n"),
+    ...cells(row, row.modelsUsed),
+  ]);
+  const right = (text: string): { title: string; align: "right" } => ({
+    title: text,
+    align: "right",
+  });
+  return renderTable(
+    [
+      { title: capital(title) },
+      ...(group === null ? [] : [{ title: capital(group) }]),
+      { title: "Models" },
+      right("Input"),
+      right("Output"),
+      right("Cache write"),
+      right("Cache read"),
+      right("Total"),
+      right("Cost"),
+    ],
+    [...lines, ["Total", ...(group === null ? [] : [""]), "", ...cells(totals, unpricedModels)]],
+  );
+}
+
+function renderCsv({ title, group, rows }: UsageTable): string {
+  const named = (row: UsageRow): Record<string, unknown> => ({
+    [title]: row.name,
+    ...(group === null ? {} : { [group]: row.sub ?? "" }),
+    models: row.modelsUsed.join(" "),
+    inputTokens: row.inputTokens,
+    outputTokens: row.outputTokens,
+    cacheCreationTokens: row.cacheCreationTokens,
+    cacheReadTokens: row.cacheReadTokens,
+    totalTokens: row.totalTokens,
+    totalCost: row.totalCost,
+  });
+  // A cell that a spreadsheet would run as a formula is taken for text.
+  return stringify(rows.map(named), { header: true, escape_formulas: true });
+}
+
+/** A sum that lacks a price says so: it is at least this much. */
+function dollars(usd: number, isPartly: boolean): string {
+  if (!isPartly) return `$${usd.toFixed(2)}`;
+  return usd === 0 ? "?" : `$${usd.toFixed(2)}+?`;
+}
+
+const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
+
+/** `claude-sonnet-4-5-20250929` without the maker and the date. */
+function shortModel(model: string): string {
+  return printable(model.replace(/^claude-/, "").replace(/-\d{8}$/, ""));
+}
+
+function grouped(count: number): string {
+  return count.toString().replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+function compact(count: number): string {
+  for (const [unit, size] of [
+    ["G", 1e9],
+    ["M", 1e6],
+    ["k", 1e3],
+  ] as const)
+    if (count >= size) return `${(count / size).toFixed(count >= 100 * size ? 0 : 1)}${unit}`;
+  return String(count);
+}

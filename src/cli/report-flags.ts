@@ -1,0 +1,100 @@
+/** What every report takes, and how flags, settings and the machine together choose zone and day border. */
+import { InputError } from "../errors.ts";
+import { dayOf, type DayRule } from "../report/local-days.ts";
+import { type RangeOptions, rangeOf, sinceDaysAgo } from "../report/range.ts";
+import type { UsageDb } from "../usage-db.ts";
+import type { ArgValues } from "./command.ts";
+import { numberArg } from "./number-flag.ts";
+
+export const TIMEZONE_ARG = {
+  timezone: {
+    type: "string",
+    valueHint: "ZONE",
+    description: "IANA zone of the days (default: the setting, else the machine's)",
+  },
+} as const;
+
+export const REPORT_ARGS = {
+  since: { type: "string", valueHint: "DATE", description: "first day, YYYY-MM-DD" },
+  until: { type: "string", valueHint: "DATE", description: "last day, YYYY-MM-DD" },
+  last: {
+    type: "string",
+    valueHint: "SPAN",
+    description: "the last days, weeks or months: 7d, 4w, 3m; today included",
+  },
+  ...TIMEZONE_ARG,
+  "reset-hour": {
+    type: "string",
+    valueHint: "HOUR",
+    description: "local hour at which a day begins, 0 to 23 (default: the setting, else 0)",
+  },
+  order: {
+    type: "string",
+    valueHint: "asc|desc",
+    description: "oldest or newest first (default: asc)",
+  },
+  limit: { type: "string", valueHint: "N", description: "only the newest N rows" },
+  csv: { type: "boolean", description: "print the rows as CSV" },
+} as const;
+
+const MAX_LIMIT = 100_000;
+
+/** The flag, else the setting, else the machine's zone. */
+export function dayRule(db: UsageDb, args: ArgValues): DayRule {
+  const config = db.config.get();
+  const flag = args["timezone"];
+  const zone = typeof flag === "string" ? flag : (config?.timezone ?? "auto");
+  return {
+    timeZone: zone === "auto" ? new Intl.DateTimeFormat().resolvedOptions().timeZone : zone,
+    resetHour: numberArg(args, "reset-hour", { from: 0, to: 23 }) ?? config?.reset_hour ?? 0,
+  };
+}
+
+export interface ReportFlags extends RangeOptions {
+  readonly last?: number;
+  readonly order?: "asc" | "desc";
+}
+
+/**
+ * Reads what every report takes; `last` is the number of rows.
+ * @throws {InputError} CLI_USAGE for a span that is none, or beside --since.
+ */
+export function reportFlags(db: UsageDb, args: ArgValues, nowMs: number): ReportFlags {
+  const rule = dayRule(db, args);
+  const { until, order } = args;
+  const since = typeof args["since"] === "string" ? args["since"] : sinceOf(args, nowMs, rule);
+  const last = numberArg(args, "limit", { from: 1, to: MAX_LIMIT });
+  return {
+    ...rule,
+    ...(since === undefined ? {} : { since }),
+    ...(typeof until === "string" ? { until } : {}),
+    ...(typeof order === "string" ? { order: order as "asc" | "desc" } : {}),
+    ...(last === undefined ? {} : { last }),
+  };
+}
+
+/** The first day of `--last`. */
+function sinceOf(args: ArgValues, nowMs: number, rule: DayRule): string | undefined {
+  const text = args["last"];
+  if (typeof text !== "string") return undefined;
+  const [, digits, unit] = /^([1-9]\d{0,4})([dwm])$/.exec(text) ?? [];
+  if (digits === undefined) {
+    throw new InputError(
+      "CLI_USAGE",
+      `Cannot use --last: it is ${JSON.stringify(text)}, expected a span such as 7d, 4w or 3m`,
+      { details: { argument: "last" } },
+    );
+  }
+  // An unknown zone is refused in the words of every other report.
+  rangeOf(rule);
+  const count = Number(digits);
+  if (unit === "d") return sinceDaysAgo(count, nowMs, rule);
+  const today = Temporal.PlainDate.from(dayOf(nowMs, rule).date);
+  if (unit === "m")
+    return today
+      .with({ day: 1 })
+      .subtract({ months: count - 1 })
+      .toString();
+  const monday = today.subtract({ days: today.dayOfWeek - 1 });
+  return monday.subtract({ weeks: count - 1 }).toString();
+}

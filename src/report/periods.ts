@@ -1,0 +1,169 @@
+/** Usage by local day, week or month. */
+import { checkInteger, checkKeys, checkOneOf } from "../store/checks.ts";
+import { readSlices } from "../store/message-slices.ts";
+import { HOUR_MS } from "../store/token-counts.ts";
+import type { UsageStore } from "../store/usage-store.ts";
+import { dayOf, type LocalDay } from "./local-days.ts";
+import { type Range, RANGE_OPTIONS, rangeOf, type RangeOptions } from "./range.ts";
+import { type ModelBreakdown, type ModelUsage, type TokenTotals, UsageSum } from "./totals.ts";
+
+export type Period = "daily" | "weekly" | "monthly";
+
+/** What rows can be told apart by within a period. */
+export type Dimension = "project" | "model" | "agent";
+
+export interface PeriodRow extends TokenTotals {
+  /** The local day, the Monday of the week, or the month: `YYYY-MM-DD` or `YYYY-MM`. */
+  readonly period: string;
+  /** What the row is of, when the report is told apart; null otherwise. */
+  readonly group: string | null;
+  readonly messageCount: number;
+  readonly modelsUsed: readonly string[];
+  readonly modelBreakdowns: readonly ModelBreakdown[];
+}
+
+export interface PeriodReport {
+  readonly period: Period;
+  /** Periods with usage only, in the order asked for; within one by group. */
+  readonly rows: readonly PeriodRow[];
+  /** Of the rows. */
+  readonly totals: TokenTotals;
+  /** Models whose price is not known: their tokens are in the totals, their cost is not. */
+  readonly unpricedModels: readonly string[];
+}
+
+export interface PeriodReportOptions extends RangeOptions {
+  /** `daily` when left out. */
+  readonly period?: Period;
+  readonly by?: Dimension;
+  /** Only the newest periods with usage. */
+  readonly last?: number;
+  /** `asc`, oldest first, when left out. */
+  readonly order?: "asc" | "desc";
+}
+
+const OPTIONS = [...RANGE_OPTIONS, "period", "by", "last", "order"];
+
+/** Usage of one model, project and agent from `at` on, and not beyond a day's border. */
+interface Part extends ModelUsage {
+  readonly at: number;
+  readonly project: string;
+  readonly agent: string;
+}
+
+/**
+ * Reports usage by local day, week or month, from the hours; reads only.
+ * @throws {InputError} VALUE_INVALID for an unknown zone, a date that is none or a range that is empty.
+ */
+export function reportPeriods(store: UsageStore, options: PeriodReportOptions): PeriodReport {
+  checkKeys("reportPeriods", options, OPTIONS);
+  const period = checkOneOf("period", options.period ?? "daily", ["daily", "weekly", "monthly"]);
+  const order = checkOneOf("order", options.order ?? "asc", ["asc", "desc"]);
+  const last =
+    options.last === undefined ? Infinity : checkInteger("last", options.last, 1, 100_000);
+  const by =
+    options.by === undefined
+      ? null
+      : checkOneOf("by", options.by, ["project", "model", "agent"] as const);
+  const groups = sumByPeriod(store, rangeOf(options), { period, by });
+  const kept = [...groups].slice(last === Infinity ? 0 : -last);
+  const whole = new UsageSum();
+  const rows = (order === "asc" ? kept : kept.toReversed()).flatMap(([name, sums]) =>
+    [...sums]
+      .sort(([left], [right]) => (left < right ? -1 : 1))
+      .map(([group, { sum, parts }]) => {
+        for (const part of parts) whole.add(part);
+        return rowOf(name, by === null ? null : group, sum);
+      }),
+  );
+  return { period, rows, totals: whole.totals(), unpricedModels: whole.unpricedModels };
+}
+
+function rowOf(period: string, group: string | null, sum: UsageSum): PeriodRow {
+  return {
+    period,
+    group,
+    ...sum.totals(),
+    messageCount: sum.messageCount,
+    modelsUsed: sum.models,
+    modelBreakdowns: sum.breakdowns(),
+  };
+}
+
+interface GroupSum {
+  readonly sum: UsageSum;
+  readonly parts: ModelUsage[];
+}
+
+/** Sums by period, ascending, and by group. */
+function sumByPeriod(
+  store: UsageStore,
+  range: Range,
+  { period, by }: { readonly period: Period; readonly by: Dimension | null },
+): Map<string, Map<string, GroupSum>> {
+  const periods = new Map<string, Map<string, GroupSum>>();
+  let day: LocalDay | null = null;
+  let name = "";
+  for (const part of partsByDay(store, range)) {
+    if (day === null || part.at >= day.endMs || part.at < day.startMs) {
+      day = dayOf(part.at, range.rule);
+      name = nameOf(day.date, period);
+    }
+    const groups = periods.get(name) ?? new Map<string, GroupSum>();
+    periods.set(name, groups);
+    const key = by === null ? "" : part[by];
+    const group = groups.get(key) ?? { sum: new UsageSum(), parts: [] };
+    groups.set(key, group);
+    group.sum.add(part);
+    group.parts.push(part);
+  }
+  return periods;
+}
+
+/** Weeks begin on Monday, as in ISO 8601. */
+function nameOf(date: string, period: Period): string {
+  if (period === "daily") return date;
+  if (period === "monthly") return date.slice(0, "YYYY-MM".length);
+  const day = Temporal.PlainDate.from(date);
+  return day.subtract({ days: day.dayOfWeek - 1 }).toString();
+}
+
+/**
+ * Usage by hour, where an hour that a day's border cuts is taken apart with the messages themselves: the border
+ * lies at half past in India, and at the report's own ends.
+ */
+function* partsByDay(store: UsageStore, { rule, fromMs, toMs }: Range): Generator<Part> {
+  const firstHour = fromMs - (fromMs % HOUR_MS);
+  let day: LocalDay | null = null;
+  let cutHour = -1;
+  for (const rollup of store.rollups.list(firstHour, toMs)) {
+    const { hour } = rollup;
+    if (hour === cutHour) continue;
+    if (day === null || hour >= day.endMs) day = dayOf(hour, rule);
+    const hourEnd = hour + HOUR_MS;
+    const borders = [fromMs, day.endMs, toMs].filter((border) => border > hour && border < hourEnd);
+    if (borders.length === 0) {
+      yield { ...rollup, at: hour };
+      continue;
+    }
+    cutHour = hour;
+    const points = [...new Set([hour, ...borders, hourEnd])].sort((a, b) => a - b);
+    for (let i = 0; i + 1 < points.length; i++) {
+      const [start, end] = [points[i] as number, points[i + 1] as number];
+      if (start >= fromMs && end <= toMs) yield* partsWithin(store, start, end);
+    }
+  }
+}
+
+function partsWithin(store: UsageStore, fromMs: number, toMs: number): Part[] {
+  return readSlices(store.connection, store.prices.book(), {
+    keys: ["project", "agent"],
+    fromMs,
+    toMs,
+  }).map((slice) => ({
+    ...slice,
+    at: fromMs,
+    project: slice.project ?? "",
+    agent: slice.agent ?? "",
+  }));
+}

@@ -1,0 +1,108 @@
+/** Usage by session. */
+import { checkInteger, checkKeys, checkOneOf } from "../store/checks.ts";
+import { readSlices } from "../store/message-slices.ts";
+import type { UsageStore } from "../store/usage-store.ts";
+import { RANGE_OPTIONS, rangeOf, type RangeOptions } from "./range.ts";
+import { type ModelBreakdown, type TokenTotals, UsageSum } from "./totals.ts";
+
+export interface SessionRow extends TokenTotals {
+  /** The session's id. */
+  readonly period: string;
+  readonly agent: string;
+  readonly project: string;
+  readonly messageCount: number;
+  readonly modelsUsed: readonly string[];
+  readonly modelBreakdowns: readonly ModelBreakdown[];
+  readonly metadata: {
+    /** ISO 8601, UTC. */
+    readonly firstActivity: string;
+    readonly lastActivity: string;
+  };
+}
+
+export interface SessionReport {
+  /** By last activity, in the order asked for. */
+  readonly session: readonly SessionRow[];
+  readonly totals: TokenTotals;
+  readonly unpricedModels: readonly string[];
+}
+
+export interface SessionReportOptions extends RangeOptions {
+  /** Only the sessions that were active last. */
+  readonly last?: number;
+  /** `asc`, oldest first, when left out. */
+  readonly order?: "asc" | "desc";
+}
+
+interface SessionSum {
+  readonly sum: UsageSum;
+  readonly agent: string;
+  readonly project: string;
+  firstAt: number;
+  lastAt: number;
+}
+
+/**
+ * Reports usage by session, from the messages of the days asked for; reads only.
+ * @throws {InputError} VALUE_INVALID for an unknown zone, a date that is none or a range that is empty.
+ */
+export function reportSessions(store: UsageStore, options: SessionReportOptions): SessionReport {
+  checkKeys("reportSessions", options, [...RANGE_OPTIONS, "last", "order"]);
+  const order = checkOneOf("order", options.order ?? "asc", ["asc", "desc"]);
+  const last =
+    options.last === undefined ? Infinity : checkInteger("last", options.last, 1, 1_000_000);
+  const { fromMs, toMs } = rangeOf(options);
+  const slices = readSlices(store.connection, store.prices.book(), {
+    keys: ["session_id", "project", "agent"],
+    fromMs,
+    toMs,
+  });
+  const sessions = new Map<string, SessionSum>();
+  for (const slice of slices) {
+    const id = slice.session_id ?? "";
+    let session = sessions.get(id);
+    if (session === undefined) {
+      const { agent, project, first_at: firstAt, last_at: lastAt } = slice;
+      session = {
+        sum: new UsageSum(),
+        agent: agent ?? "",
+        project: project ?? "",
+        firstAt,
+        lastAt,
+      };
+      sessions.set(id, session);
+    }
+    session.sum.add(slice);
+    session.firstAt = Math.min(session.firstAt, slice.first_at);
+    session.lastAt = Math.max(session.lastAt, slice.last_at);
+  }
+  const kept = [...sessions]
+    .sort(([idA, a], [idB, b]) => a.lastAt - b.lastAt || (idA < idB ? -1 : 1))
+    .slice(last === Infinity ? 0 : -last);
+  const keptIds = new Set(kept.map(([id]) => id));
+  const whole = new UsageSum();
+  for (const slice of slices) if (keptIds.has(slice.session_id ?? "")) whole.add(slice);
+  return {
+    session: (order === "asc" ? kept : kept.toReversed()).map(([id, session]) =>
+      rowOf(id, session),
+    ),
+    totals: whole.totals(),
+    unpricedModels: whole.unpricedModels,
+  };
+}
+
+function rowOf(period: string, { sum, agent, project, firstAt, lastAt }: SessionSum): SessionRow {
+  return {
+    period,
+    agent,
+    project,
+    ...sum.totals(),
+    messageCount: sum.messageCount,
+    modelsUsed: sum.models,
+    modelBreakdowns: sum.breakdowns(),
+    metadata: {
+      firstActivity: new Date(firstAt).toISOString(),
+      lastActivity: new Date(lastAt).toISOString(),
+    },
+  };
+}
