@@ -154,6 +154,18 @@ export const ERROR_CATALOGUE = Object.freeze({
     "A row breaks a constraint of its table; nothing was written.",
     "Correct the value that the message names.",
   ),
+  QUERY_REFUSED: entry(
+    "caller",
+    2,
+    "A query is not one statement, does not compile, or does more than read.",
+    "Write one SELECT; the views are listed in docs/SQL.md.",
+  ),
+  QUERY_TIMEOUT: entry(
+    "caller",
+    4,
+    "A query took longer than it was given, and its process was ended.",
+    "Ask for less, or give it longer with `--timeout 60s`.",
+  ),
   SQL_FAILED: entry(
     "maintainer",
     1,

@@ -35,7 +35,7 @@ describe("sixteen processes that start on one fresh file", () => {
         expect(appliedVersions(db)).toEqual([...migrations.versions]);
         expect(column(db, "SELECT count(*) FROM usage_config")).toEqual([1]);
         const said = results.map(({ stdout }) => Number(/Applied (\d+)/.exec(stdout)?.[1] ?? 0));
-        expect(said.reduce((sum, count) => sum + count, 0)).toBe(6);
+        expect(said.reduce((sum, count) => sum + count, 0)).toBe(migrations.versions.length);
       }
     },
     60_000 * FAULT_ROUNDS,

@@ -94,6 +94,10 @@ export const ROOT: CommandGroup = {
     },
     config: { description: "show and change the settings", load: () => CONFIG },
     snapshots: { description: "list and add usage snapshots", load: () => SNAPSHOTS },
+    query: {
+      description: "run one SELECT that cannot write",
+      load: () => (require("./query.ts") as typeof import("./query.ts")).query,
+    },
     prices: { description: "show and set what tokens cost", load: () => PRICES },
     reprice: {
       description: "price all history anew",
