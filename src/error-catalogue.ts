@@ -262,6 +262,18 @@ export const ERROR_CATALOGUE = Object.freeze({
     "A pending migration is older than the newest applied one.",
     "Give it a version above the newest applied one, or pass `--allow-out-of-order`.",
   ),
+  MIGRATION_DEPENDENCY_INVALID: entry(
+    "author",
+    1,
+    "A migration depends on a version that does not exist, comes later, or is its own.",
+    "Name an earlier version in `-- migrate:depends`, or remove the line.",
+  ),
+  MIGRATION_DEPENDENCY_UNMET: entry(
+    "author",
+    1,
+    "A version that a migration depends on would not be applied when it is.",
+    "Apply the version it depends on first, or roll both back.",
+  ),
   MIGRATION_IRREVERSIBLE: entry(
     "author",
     1,

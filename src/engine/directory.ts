@@ -26,7 +26,9 @@ export function directorySource(directory: string): MigrationSource {
     load: () => {
       const { readMigrationFile } =
         require("./migration-file.ts") as typeof import("./migration-file.ts");
-      return files().map((entry) => readMigrationFile(directory, entry));
+      const { checkDependencies } =
+        require("../migration/dependencies.ts") as typeof import("../migration/dependencies.ts");
+      return checkDependencies(files().map((entry) => readMigrationFile(directory, entry)));
     },
   };
 }

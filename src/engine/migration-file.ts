@@ -4,7 +4,7 @@ import { MigrationError } from "../errors.ts";
 import type { MigrationFiles } from "../migration/assemble.ts";
 import { canonicalModule } from "../migration/canonical-sql.ts";
 import type { Migration } from "../migration/migration.ts";
-import { functionBody, pairMigration, sqlMigration } from "./read-migration.ts";
+import { dependenciesOf, functionBody, pairMigration, sqlMigration } from "./read-migration.ts";
 import { sha256 } from "./source.ts";
 
 export function readMigrationFile(
@@ -59,6 +59,7 @@ function moduleMigration(version: number, name: string, file: string, text: stri
     down: down === undefined || down === null ? null : functionBody(down, file, "down"),
     checksum: `module1:${sha256(canonicalModule(text))}`,
     description: "",
+    ...dependenciesOf(module["dependsOn"], file),
   };
 }
 

@@ -1,8 +1,9 @@
 /** From texts and modules to migrations: sections parsed, statements checked, checksums taken. */
-import { MigrationError } from "../errors.ts";
+import { describeKind, MigrationError } from "../errors.ts";
 import { canonicalSql, CANONICAL_FORM } from "../migration/canonical-sql.ts";
+import type { Dependent } from "../migration/dependencies.ts";
 import type { FunctionBody, Migration, SqlBody } from "../migration/migration.ts";
-import { parseSqlFile, parseSqlHalf } from "../migration/sections.ts";
+import { parseSqlFile, parseSqlHalf, refuseDependence } from "../migration/sections.ts";
 import type { Version } from "../migration/version.ts";
 import { sha256 } from "./source.ts";
 
@@ -18,8 +19,8 @@ export function sqlMigration(
   file: string,
   text: string,
 ): Migration {
-  const { up, down, description } = parseSqlFile(file, text);
-  return { version, name, file, up, down, checksum: checksumSql(up.sql), description };
+  const { hasSections: _, ...parsed } = parseSqlFile(file, text);
+  return { version, name, file, checksum: checksumSql(parsed.up.sql), ...parsed };
 }
 
 /** Reads a pair of texts; `down` is null when the pair has no second half. */
@@ -29,17 +30,43 @@ export function pairMigration(
   up: { readonly file: string; readonly text: string },
   down: { readonly file: string; readonly text: string } | null,
 ): Migration {
-  const { body, description } = parseSqlHalf(up.file, up.text);
-  const downBody: SqlBody | null = down === null ? null : parseSqlHalf(down.file, down.text).body;
+  const { body, ...described } = parseSqlHalf(up.file, up.text);
   return {
     version,
     name,
     file: up.file,
     up: body,
-    down: downBody,
+    down: down === null ? null : parseDownHalf(down.file, down.text),
     checksum: checksumSql(body.sql),
-    description,
+    ...described,
   };
+}
+
+/**
+ * Reads the text of a down alone.
+ * @throws {MigrationError} MIGRATION_SECTION_INVALID for dependencies, or what reading SQL throws.
+ */
+export function parseDownHalf(file: string, text: string): SqlBody {
+  const { body, dependsOn } = parseSqlHalf(file, text);
+  if (dependsOn !== undefined) refuseDependence(body, body.sql.search(/--[ \t]*migrate[ \t]*:/i));
+  return body;
+}
+
+/**
+ * Reads what a module exports, or a registered migration has, as `dependsOn`.
+ * @throws {MigrationError} MIGRATION_DEPENDENCY_INVALID for anything but a list of versions.
+ */
+export function dependenciesOf(value: unknown, file: string): Dependent {
+  if (value === undefined) return {};
+  const isVersions =
+    Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item > 0);
+  if (isVersions)
+    return { dependsOn: (value as Version[]).map((version) => ({ version, file, line: null })) };
+  throw new MigrationError(
+    "MIGRATION_DEPENDENCY_INVALID",
+    `Cannot use ${file}: its dependsOn is ${describeKind(value)}, expected a list of versions`,
+    { details: { file } },
+  );
 }
 
 /**
