@@ -11,10 +11,14 @@ export {
   type MigratorOptions,
   type RollbackOptions,
 } from "./engine/migrator.ts";
-export { directorySource } from "./engine/directory.ts";
+export { type DirectorySource, directorySource } from "./engine/directory.ts";
+export { type BundleFinding, compareBundle } from "./engine/bundle-check.ts";
 export { registeredSource } from "./engine/registered.ts";
 export {
+  type BundledFile,
+  type BundledFiles,
   type BundledMigration,
+  type BundledModule,
   bundleSource,
   type MigrationBundle,
   type MigrationSource,
@@ -56,6 +60,7 @@ export type {
   AppliedMigration,
   Migration,
   MigrationDatabase,
+  MigrationDependency,
   RegisteredMigration,
 } from "./migration/migration.ts";
 export type { Step } from "./migration/plan.ts";

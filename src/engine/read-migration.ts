@@ -1,6 +1,6 @@
 /** From texts and modules to migrations: sections parsed, statements checked, checksums taken. */
 import { describeKind, MigrationError } from "../errors.ts";
-import { canonicalSql, CANONICAL_FORM } from "../migration/canonical-sql.ts";
+import { canonicalModule, canonicalSql, CANONICAL_FORM } from "../migration/canonical-sql.ts";
 import type { Dependent } from "../migration/dependencies.ts";
 import type { FunctionBody, Migration, SqlBody } from "../migration/migration.ts";
 import { parseSqlFile, parseSqlHalf, refuseDependence } from "../migration/sections.ts";
@@ -10,6 +10,17 @@ import { sha256 } from "./source.ts";
 /** The checksum that the ledger keeps of an up section. */
 export function checksumSql(sql: string): string {
   return `${CANONICAL_FORM}:${sha256(canonicalSql(sql))}`;
+}
+
+/** The checksum that the ledger keeps of a module's text. */
+export function checksumModule(text: string): string {
+  return `module1:${sha256(canonicalModule(text))}`;
+}
+
+/** A text, and what errors call it. */
+export interface SourceText {
+  readonly file: string;
+  readonly text: string;
 }
 
 /** Reads one `.sql` text with optional sections. */
@@ -27,8 +38,8 @@ export function sqlMigration(
 export function pairMigration(
   version: Version,
   name: string,
-  up: { readonly file: string; readonly text: string },
-  down: { readonly file: string; readonly text: string } | null,
+  up: SourceText,
+  down: SourceText | null,
 ): Migration {
   const { body, ...described } = parseSqlHalf(up.file, up.text);
   return {
@@ -67,6 +78,42 @@ export function dependenciesOf(value: unknown, file: string): Dependent {
     `Cannot use ${file}: its dependsOn is ${describeKind(value)}, expected a list of versions`,
     { details: { file } },
   );
+}
+
+export interface LoadedModule {
+  readonly version: Version;
+  readonly name: string;
+  readonly file: string;
+  readonly checksum: string;
+  /** What the module exports; functions may stand in its default export, as CommonJS has them. */
+  readonly exports: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Reads a module that has been loaded.
+ * @throws {MigrationError} as `functionBody` and `dependenciesOf`.
+ */
+export function moduleMigration({
+  version,
+  name,
+  file,
+  checksum,
+  exports,
+}: LoadedModule): Migration {
+  const inner = exports["default"];
+  const module =
+    typeof inner === "object" && inner !== null ? (inner as Record<string, unknown>) : exports;
+  const down = module["down"];
+  return {
+    version,
+    name,
+    file,
+    up: functionBody(module["up"], file, "up"),
+    down: down === undefined || down === null ? null : functionBody(down, file, "down"),
+    checksum,
+    description: "",
+    ...dependenciesOf(module["dependsOn"], file),
+  };
 }
 
 /**
