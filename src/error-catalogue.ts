@@ -286,6 +286,12 @@ export const ERROR_CATALOGUE = Object.freeze({
     "A pending migration would lose rows or fail on rows that are there; nothing was applied.",
     "Change the migration as each hazard says, or allow it by name with `--allow`.",
   ),
+  QUERIES_INVALID: entry(
+    "author",
+    1,
+    "A `queries.sql` is missing, or is not made of named queries with one statement each.",
+    "Write `-- query: NAME`, its `-- expect:` lines and one statement, at the line named.",
+  ),
   MIGRATION_TARGET_UNKNOWN: entry(
     "caller",
     2,

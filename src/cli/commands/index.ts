@@ -48,6 +48,10 @@ const MIGRATE: CommandGroup = {
       description: "show who holds the write lock",
       load: () => (require("./migrate/lock.ts") as typeof import("./migrate/lock.ts")).lock,
     },
+    plans: {
+      description: "show how the hot queries in queries.sql would run",
+      load: () => (require("./migrate/plans.ts") as typeof import("./migrate/plans.ts")).plans,
+    },
     create: {
       description: "write an empty migration with the next version",
       load: () => (require("./migrate/create.ts") as typeof import("./migrate/create.ts")).create,

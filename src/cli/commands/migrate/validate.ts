@@ -1,8 +1,9 @@
-import { InputError, type ExitCode } from "../../../errors.ts";
-import { formatVersion } from "../../../migration/version.ts";
-import { type Command, type CommandContext, GLOBAL_ARGS } from "../../command.ts";
-import { DIR_ARG, migrationSource } from "../../migration-source.ts";
+import { type PlanFinding } from "../../../engine/sqlite/plans.ts";
+import { type Command, GLOBAL_ARGS } from "../../command.ts";
+import { hotQueries } from "../../hot-queries.ts";
+import { DIR_ARG } from "../../migration-source.ts";
 import { openTarget } from "../../migration-target.ts";
+import { renderPlanFindings } from "../../render-plans.ts";
 
 export const validate: Command = {
   meta: {
@@ -11,6 +12,11 @@ export const validate: Command = {
       "Prove the database sound: pages, rows, keys, ledger and schema; exit 3 on a finding",
   },
   args: {
+    plans: {
+      type: "boolean",
+      description:
+        "also the plans of the hot queries in queries.sql, unused indexes, unindexed keys",
+    },
     bundle: {
       type: "string",
       valueHint: "FILE",
@@ -22,6 +28,7 @@ export const validate: Command = {
   examples: [
     ["usagedb migrate validate", "every check, with what to do about each finding"],
     ["usagedb migrate validate --json", "isValid, findings[], notChecked[]"],
+    ["usagedb migrate validate --plans", "exit 3 also when a hot query became a scan"],
     [
       "usagedb migrate validate --bundle src/migrations.ts --dir db/migrations",
       "is the bundle still the directory's?",
@@ -29,60 +36,38 @@ export const validate: Command = {
   ],
   run: async (context) => {
     const { args, output } = context;
-    if (args["bundle"] !== undefined) return validateBundle(context);
+    if (args["bundle"] !== undefined)
+      return (await import("../../validate-bundle.ts")).validateBundle(context);
+    const queries = args["plans"] === true ? await hotQueries(args) : null;
     const { validateConnection } = await import("../../../engine/sqlite/validate.ts");
     using database = await openTarget(context, "read");
     const migrator = await database.migrator();
     const { connection } = database;
-    const report = connection.reading(() =>
-      validateConnection(connection, migrator.status().standings),
-    );
-    output.json(report);
+    const { checkPlans } = await import("../../../engine/sqlite/plans.ts");
+    const { report, plans } = connection.reading(() => ({
+      report: validateConnection(connection, migrator.status().standings),
+      plans: queries === null ? null : checkPlans(connection, queries).findings,
+    }));
+    const isOf = (degree: PlanFinding["degree"]): readonly PlanFinding[] =>
+      (plans ?? []).filter((finding) => finding.degree === degree);
+    const findings = [...report.findings, ...isOf("regression")];
+    const isValid = findings.length === 0;
+    const remarks = plans === null ? {} : { remarks: isOf("remark") };
+    output.json({ isValid, findings, notChecked: report.notChecked, ...remarks });
     for (const reason of report.notChecked) output.note(`not checked: ${reason}`);
-    if (report.isValid) {
-      output.outcome("Valid: integrity, foreign keys, parent keys, ledger and schema.");
+    for (const line of renderPlanFindings(isOf("remark"))) output.text(line);
+    if (isValid) {
+      const also = plans === null ? "" : ", and the plans of the hot queries";
+      output.outcome(`Valid: integrity, foreign keys, parent keys, ledger and schema${also}.`);
       return 0;
     }
     const { renderTable } = await import("../../table.ts");
     output.text(
       renderTable(
         [{ title: "check" }, { title: "object" }, { title: "found" }, { title: "what to do" }],
-        report.findings.map(({ check, object, observed, remedy }) => [
-          check,
-          object,
-          observed,
-          remedy,
-        ]),
+        findings.map(({ check, object, observed, remedy }) => [check, object, observed, remedy]),
       ),
     );
     return 3;
   },
 };
-
-async function validateBundle({ args, output }: CommandContext): Promise<ExitCode> {
-  const path = args["bundle"];
-  if (typeof path !== "string" || path === "") {
-    throw new InputError("CLI_USAGE", "Cannot use --bundle: it is empty, expected a bundle's file");
-  }
-  const { compareBundle, BUNDLE_REMEDY } = await import("../../../engine/bundle-check.ts");
-  const { loadBundle } = await import("../../bundle-file.ts");
-  const source = migrationSource(args);
-  const bundle = await loadBundle(path);
-  const findings = compareBundle(bundle, source).map(({ version, problem, observed }) => ({
-    check: "bundle",
-    object: version === null ? path : formatVersion(version),
-    version,
-    problem,
-    observed,
-    remedy: BUNDLE_REMEDY,
-  }));
-  const isValid = findings.length === 0;
-  output.json({ isValid, bundle: path, location: source.location, findings, notChecked: [] });
-  if (isValid) {
-    output.outcome(`Valid: ${path} is ${source.location}, ${bundle.versions.length} migration(s).`);
-    return 0;
-  }
-  for (const { problem, observed } of findings) output.text(`${problem}: ${observed}`);
-  output.note(`  hint: ${BUNDLE_REMEDY}`);
-  return 3;
-}

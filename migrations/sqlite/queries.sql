@@ -1,0 +1,138 @@
+-- The queries that run often, or over much, with the plans that they need. They are those of src/store, src/report and
+-- src/retention, word for word: a test runs that code and compares.
+
+-- unused-index: idx_bars_cache_provider: an index of the seed documents, for those who look at bars by provider
+-- unused-index: idx_events_hook_event_type: an index of the seed documents, for those who look at events by type
+-- unindexed-key: usage_messages (source_id): sources are never deleted, and every message would pay for the index
+
+-- query: a session
+-- expect: SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (session_id=?)
+SELECT session_id, agent, project, started_at, last_seen_at, created_at, updated_at FROM sessions WHERE session_id = ?;
+
+-- query: the sessions seen last
+-- expect: SCAN sessions USING INDEX idx_sessions_last_seen_at
+-- expect: USE TEMP B-TREE FOR LAST TERM OF ORDER BY
+SELECT session_id, agent, project, started_at, last_seen_at, created_at, updated_at FROM sessions ORDER BY last_seen_at DESC, session_id LIMIT ?;
+
+-- query: the newest write that bears the clock out
+-- expect: SCAN CONSTANT ROW
+-- expect: SCALAR SUBQUERY 1
+-- expect:   SEARCH schema_migrations USING COVERING INDEX idx_schema_migrations_applied_at
+-- expect: SCALAR SUBQUERY 2
+-- expect:   SEARCH sessions USING COVERING INDEX idx_sessions_updated_at
+-- expect: SCALAR SUBQUERY 3
+-- expect:   SEARCH usage_sources
+SELECT max(
+  coalesce((SELECT max(applied_at) FROM schema_migrations), 0),
+  coalesce((SELECT max(updated_at) FROM sessions), 0),
+  coalesce((SELECT max(read_at) FROM usage_sources), 0));
+
+-- query: an event by its key
+-- expect: SEARCH events USING COVERING INDEX idx_events_dedupe_key (dedupe_key=?)
+SELECT 1 FROM events WHERE dedupe_key = ?;
+
+-- query: the newest events
+-- expect: SCAN events USING INDEX idx_events_timestamp
+SELECT id, source_app, session_id, hook_event_type, payload, chat, summary, model_name, timestamp, dedupe_key FROM events ORDER BY timestamp DESC, id DESC LIMIT ?;
+
+-- query: the active settings
+-- expect: SEARCH usage_config USING INDEX idx_usage_config_active (is_active=?)
+SELECT id, plan, custom_limit_tokens, view, timezone, time_format, theme, refresh_rate, refresh_per_second, reset_hour, created_at, updated_at, is_active FROM usage_config WHERE is_active = 1;
+
+-- query: the newest snapshots
+-- expect: SCAN usage_snapshots USING INDEX idx_usage_snapshots_timestamp
+SELECT id, session_id, snapshot_data, snapshot_type, timestamp FROM usage_snapshots ORDER BY timestamp DESC, id DESC LIMIT ?;
+
+-- query: the newest snapshots of a session
+-- expect: SEARCH usage_snapshots USING INDEX idx_usage_snapshots_session_id (session_id=?)
+SELECT id, session_id, snapshot_data, snapshot_type, timestamp FROM usage_snapshots WHERE session_id = ? ORDER BY timestamp DESC, id DESC LIMIT ?;
+
+-- query: the newest snapshot of a type in a session
+-- expect: SEARCH usage_snapshots USING INDEX idx_usage_snapshots_session_id (session_id=?)
+SELECT id, session_id, snapshot_data, snapshot_type, timestamp FROM usage_snapshots WHERE session_id = ? AND +snapshot_type = ? ORDER BY timestamp DESC, id DESC LIMIT ?;
+
+-- query: the newest snapshots of a type
+-- expect: SEARCH usage_snapshots USING INDEX idx_usage_snapshots_type (snapshot_type=?)
+SELECT id, session_id, snapshot_data, snapshot_type, timestamp FROM usage_snapshots WHERE snapshot_type = ? ORDER BY timestamp DESC, id DESC LIMIT ?;
+
+-- query: expired snapshots
+-- expect: SEARCH usage_snapshots USING COVERING INDEX idx_usage_snapshots_timestamp (timestamp<?)
+SELECT count(*), min(id), max(id) FROM usage_snapshots WHERE timestamp < ?;
+
+-- query: what a prune keeps
+-- expect: SEARCH usage_snapshots USING COVERING INDEX idx_usage_snapshots_timestamp (timestamp>?)
+SELECT count(*), min(timestamp) FROM usage_snapshots WHERE timestamp >= ?;
+
+-- query: the end of a range to prune
+-- expect: CO-ROUTINE (subquery-1)
+-- expect:   SEARCH usage_snapshots USING INTEGER PRIMARY KEY (rowid>?)
+-- expect: SEARCH (subquery-1)
+SELECT max(id) FROM (SELECT id FROM usage_snapshots WHERE id >= ? ORDER BY id LIMIT ?);
+
+-- query: a range to prune
+-- expect: SEARCH usage_snapshots USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)
+DELETE FROM usage_snapshots WHERE id BETWEEN ? AND ? AND timestamp < ?;
+
+-- query: the newest snapshot that bears the clock out
+-- expect: SEARCH usage_snapshots USING COVERING INDEX idx_usage_snapshots_timestamp (timestamp<?)
+SELECT max(timestamp) FROM usage_snapshots WHERE timestamp <= ?;
+
+-- query: a source by its path
+-- expect: SEARCH usage_sources USING COVERING INDEX sqlite_autoindex_usage_sources_1 (path=?)
+SELECT source_id FROM usage_sources WHERE path = ?;
+
+-- query: messages of one id
+-- expect: SEARCH usage_messages USING INDEX idx_usage_messages_key (message_id=?)
+SELECT id, agent, message_id, request_id, session_id, project, model, timestamp, is_sidechain, input_tokens, output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reported_cost_usd, source_id, source_offset FROM usage_messages WHERE message_id = ? AND agent = ?;
+
+-- query: a session's usage by model
+-- expect: SEARCH usage_messages USING INDEX idx_usage_messages_session_id (session_id=?)
+-- expect: USE TEMP B-TREE FOR GROUP BY
+SELECT model, count(*) AS message_count, min(timestamp) AS first_at, max(timestamp) AS last_at,
+  sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+  sum(cache_write_5m_tokens) AS cache_write_5m_tokens, sum(cache_write_1h_tokens) AS cache_write_1h_tokens,
+  sum(cache_read_tokens) AS cache_read_tokens
+FROM usage_messages
+WHERE session_id = ?
+GROUP BY model
+ORDER BY model;
+
+-- query: usage of a part of an hour
+-- expect: SEARCH usage_messages USING INDEX idx_usage_messages_timestamp (timestamp>? AND timestamp<?)
+-- expect: USE TEMP B-TREE FOR GROUP BY
+SELECT ?1 AS at, model, count(*) AS message_count, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+  sum(cache_write_5m_tokens) AS cache_write_5m_tokens, sum(cache_write_1h_tokens) AS cache_write_1h_tokens,
+  sum(cache_read_tokens) AS cache_read_tokens
+FROM usage_messages
+WHERE timestamp >= ?1 AND timestamp < ?2
+GROUP BY model
+ORDER BY model;
+
+-- query: usage by hour and model
+-- expect: SEARCH usage_rollups USING PRIMARY KEY (hour>? AND hour<?)
+-- expect: USE TEMP B-TREE FOR GROUP BY
+SELECT hour AS at, model, sum(message_count) AS message_count, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+  sum(cache_write_5m_tokens) AS cache_write_5m_tokens, sum(cache_write_1h_tokens) AS cache_write_1h_tokens,
+  sum(cache_read_tokens) AS cache_read_tokens
+FROM usage_rollups
+WHERE hour >= ? AND hour < ?
+GROUP BY hour, model
+ORDER BY hour, model;
+
+-- query: a rollup by its key
+-- expect: SEARCH usage_rollups USING PRIMARY KEY (hour=? AND project=? AND model=? AND agent=?)
+SELECT message_count, input_tokens, output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reported_cost_usd
+FROM usage_rollups WHERE hour = ? AND project = ? AND model = ? AND agent = ?;
+
+-- query: bars of one provider
+-- expect: SEARCH bars_cache USING INDEX sqlite_autoindex_bars_cache_1 (symbol=? AND provider=? AND timeframe=? AND timestamp>? AND timestamp<?)
+SELECT symbol, provider, timeframe, timestamp, open, high, low, close, volume, revision, providerPriority, insertedAt FROM bars_cache
+WHERE symbol = ? AND provider = ? AND timeframe = ? AND timestamp >= ? AND timestamp < ?
+ORDER BY timestamp;
+
+-- query: bars of all providers
+-- expect: SEARCH bars_cache USING INDEX idx_bars_cache_lookup (symbol=? AND timeframe=? AND timestamp>? AND timestamp<?)
+-- expect: USE TEMP B-TREE FOR LAST 2 TERMS OF ORDER BY
+SELECT symbol, provider, timeframe, timestamp, open, high, low, close, volume, revision, providerPriority, insertedAt FROM bars_cache
+WHERE symbol = ? AND timeframe = ? AND timestamp >= ? AND timestamp < ?
+ORDER BY timestamp, providerPriority, provider;
