@@ -85,7 +85,7 @@ export const ERROR_CATALOGUE = Object.freeze({
   DATABASE_OUTDATED: entry(
     "operator",
     3,
-    "A reading command found a database that is behind this program.",
+    "A command that only reads, or a seed, found a database that is behind the migrations.",
     "Run `usagedb migrate` to bring it up to date.",
   ),
   DATABASE_BUSY: entry(
@@ -285,6 +285,36 @@ export const ERROR_CATALOGUE = Object.freeze({
     1,
     "A pending migration would lose rows or fail on rows that are there; nothing was applied.",
     "Change the migration as each hazard says, or allow it by name with `--allow`.",
+  ),
+  SEED_NOT_FOUND: entry(
+    "operator",
+    1,
+    "There is no seed for this environment.",
+    "Name one of the environments in the message, or write the file; `--seeds` names its folder.",
+  ),
+  SEED_ENVIRONMENT: entry(
+    "operator",
+    1,
+    "The database belongs to another environment than the seed.",
+    "Check `--db`; to make it another environment's from now on, name the old one with `--switch-from`.",
+  ),
+  SEED_STATEMENT_FORBIDDEN: entry(
+    "author",
+    1,
+    "A seed does something else than read and write rows, or writes to the ledger.",
+    "Put what changes the schema into a migration.",
+  ),
+  SEED_FAILED: entry(
+    "author",
+    1,
+    "A statement of a seed failed; all of the seed was undone.",
+    "Correct the statement shown and run the seed again.",
+  ),
+  SEED_NOT_IDEMPOTENT: entry(
+    "author",
+    1,
+    "A seed, run a second time, would fail or change rows again; all of it was undone.",
+    "Write INSERT ... ON CONFLICT DO NOTHING or DO UPDATE with constant values.",
   ),
   QUERIES_INVALID: entry(
     "author",

@@ -30,6 +30,11 @@ export {
   type HazardGuardOptions,
   type MigrationGuard,
 } from "./engine/sqlite/hazards/index.ts";
+export { checkPlans, type PlanFinding, type PlanReport } from "./engine/sqlite/plans.ts";
+export { parseQueries, type QueryFile } from "./migration/queries.ts";
+export { readSeed, type Seed } from "./engine/seed-file.ts";
+export { applySeed, type SeedOptions, type SeedReport } from "./engine/sqlite/seed.ts";
+export { declareEnvironment } from "./engine/sqlite/seed-environment.ts";
 export type { SafetyBackup } from "./engine/sqlite/safety-backup.ts";
 export type { HazardKind } from "./migration/hazard-kind.ts";
 export type {

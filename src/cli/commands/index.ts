@@ -48,6 +48,10 @@ const MIGRATE: CommandGroup = {
       description: "show who holds the write lock",
       load: () => (require("./migrate/lock.ts") as typeof import("./migrate/lock.ts")).lock,
     },
+    seed: {
+      description: "fill a database with the rows of an environment",
+      load: () => (require("./migrate/seed.ts") as typeof import("./migrate/seed.ts")).seed,
+    },
     plans: {
       description: "show how the hot queries in queries.sql would run",
       load: () => (require("./migrate/plans.ts") as typeof import("./migrate/plans.ts")).plans,
