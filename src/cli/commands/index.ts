@@ -115,6 +115,10 @@ export const ROOT: CommandGroup = {
       load: () => (require("./backup.ts") as typeof import("./backup.ts")).restore,
     },
     migrate: { description: MIGRATE.meta.description, load: () => MIGRATE },
+    completion: {
+      description: "print a script that completes commands in bash, zsh or fish",
+      load: () => (require("./completion.ts") as typeof import("./completion.ts")).completion,
+    },
     version: {
       description: "print the version",
       load: () => (require("./version.ts") as typeof import("./version.ts")).version,
