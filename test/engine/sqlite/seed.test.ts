@@ -8,6 +8,7 @@ import { readSeedEntries } from "../../../src/engine/sqlite/seed-ledger.ts";
 import { describeSchema } from "../../../src/engine/sqlite/schema.ts";
 import { validateConnection } from "../../../src/engine/sqlite/validate.ts";
 import { checksumSql } from "../../../src/engine/read-migration.ts";
+import { TOOL_VERSION } from "../../../src/engine/tool-version.ts";
 import { parseSeed } from "../../../src/migration/seed.ts";
 import { codeOf, errorOf } from "../../support/error-of.ts";
 import { column, listOf, migratorOver, objectNames, pragma } from "../../support/migrating.ts";
@@ -65,7 +66,7 @@ describe("applySeed()", () => {
         environment: "development",
         checksum: checksumSql(USERS),
         applied_at: NOW,
-        tool_version: "0.1.0",
+        tool_version: TOOL_VERSION,
       },
     ]);
     db.runOnce("DELETE FROM users");
