@@ -1,4 +1,4 @@
-import { describe, expect, it } from "bun:test";
+import { describe, expect, it, spyOn } from "bun:test";
 import type { Seed } from "../../../src/engine/seed-file.ts";
 import type { Connection } from "../../../src/engine/sqlite/connection.ts";
 import { openConnection } from "../../../src/engine/sqlite/open.ts";
@@ -12,6 +12,7 @@ import { TOOL_VERSION } from "../../../src/engine/tool-version.ts";
 import { parseSeed } from "../../../src/migration/seed.ts";
 import { codeOf, errorOf } from "../../support/error-of.ts";
 import { column, listOf, migratorOver, objectNames, pragma } from "../../support/migrating.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
 
 const SOURCE = listOf(
   `CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT UNIQUE, at REAL DEFAULT (unixepoch('subsec')));
@@ -221,6 +222,21 @@ describe("applySeed()", () => {
     expect(apply(db, USERS, { environment: "production", switchFrom: "development" }).status).toBe(
       "applied",
     );
+  });
+
+  it("looks again once it holds the lock: what another process has seeded meanwhile is not run twice", () => {
+    using folder = tempFolder();
+    using first = openConnection(folder.at("x.db"));
+    using second = openConnection(folder.at("x.db"));
+    migratorOver(first, SOURCE).up();
+    const transaction = first.transaction.bind(first);
+    const spy = spyOn(first, "transaction").mockImplementationOnce((work, action) => {
+      apply(second, USERS);
+      return transaction(work, action);
+    });
+    expect(apply(first, USERS).status).toBe("up-to-date");
+    expect(spy).toHaveBeenCalledTimes(1);
+    expect(readSeedEntries(first)).toHaveLength(1);
   });
 
   it("refuses to switch from anything a database that was never seeded", () => {
