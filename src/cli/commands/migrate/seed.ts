@@ -134,7 +134,10 @@ function folderOf(args: ArgValues): string {
   throw new InputError(
     "CLI_USAGE",
     `Cannot seed: ${seeds === undefined ? "neither --dir nor --seeds is given" : "--seeds is empty"}, expected a folder of seeds`,
-    { details: { argument: "seeds" } },
+    {
+      details: { argument: "seeds" },
+      hint: "Name the folder of seeds with --seeds, or the migrations that it belongs to with --dir.",
+    },
   );
 }
 
