@@ -3,7 +3,11 @@
 
 -- unused-index: idx_bars_cache_provider: an index of the seed documents, for those who look at bars by provider
 -- unused-index: idx_events_hook_event_type: an index of the seed documents, for those who look at events by type
--- unindexed-key: usage_messages (source_id): sources are never deleted, and every message would pay for the index
+-- unindexed-key: usage_message_rows (agent_name_id): names are never deleted, and every message would pay for the index
+-- unindexed-key: usage_message_rows (project_name_id): names are never deleted, and every message would pay for the index
+-- unindexed-key: usage_message_rows (model_name_id): names are never deleted, and every message would pay for the index
+-- unindexed-key: usage_message_rows (host_name_id): names are never deleted, and every message would pay for the index
+-- unindexed-key: usage_message_rows (source_id): sources are never deleted, and every message would pay for the index
 
 -- query: a session
 -- expect: SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (session_id=?)
@@ -82,30 +86,66 @@ SELECT max(timestamp) FROM usage_snapshots WHERE timestamp <= ?;
 SELECT source_id FROM usage_sources WHERE path = ?;
 
 -- query: messages of one id
--- expect: SEARCH usage_messages USING INDEX idx_usage_messages_key (message_id=?)
-SELECT id, agent, message_id, request_id, session_id, project, model, timestamp, is_sidechain, input_tokens, output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reported_cost_usd, source_id, source_offset FROM usage_messages WHERE message_id = ? AND agent = ?;
+-- expect: SEARCH usage_message_rows USING INDEX idx_usage_message_rows_key (message_id=?)
+SELECT id, request_id, session_name_id, project_name_id, model_name_id, timestamp, is_sidechain, input_tokens,
+  output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reported_cost_usd
+FROM usage_message_rows
+WHERE message_id = ? AND agent_name_id = ?;
+
+-- query: messages of a session
+-- expect: SEARCH m USING INTEGER PRIMARY KEY (rowid=?)
+-- expect: LIST SUBQUERY 2
+-- expect:   SEARCH usage_message_rows USING COVERING INDEX idx_usage_message_rows_session (session_name_id=?)
+-- expect:   SCALAR SUBQUERY 1
+-- expect:     SEARCH usage_names USING COVERING INDEX sqlite_autoindex_usage_names_1 (name=?)
+-- expect: SEARCH agent USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
+-- expect: SEARCH session USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
+-- expect: SEARCH project USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
+-- expect: SEARCH model USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
+-- expect: SEARCH host USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
+-- expect: USE TEMP B-TREE FOR ORDER BY
+SELECT id, agent, message_id, request_id, session_id, project, model, host, timestamp, is_sidechain, input_tokens, output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reported_cost_usd, source_id, source_offset
+FROM usage_messages
+WHERE id IN (SELECT id FROM usage_message_rows WHERE session_name_id = (SELECT name_id FROM usage_names WHERE name = ?))
+ORDER BY timestamp, id;
+
+-- query: the number of a name
+-- expect: SEARCH usage_names USING COVERING INDEX sqlite_autoindex_usage_names_1 (name=?)
+SELECT name_id FROM usage_names WHERE name = ?;
+
+-- query: the name of a number
+-- expect: SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
+SELECT name FROM usage_names WHERE name_id = ?;
 
 -- query: a session's usage by model
--- expect: SEARCH usage_messages USING INDEX idx_usage_messages_session_id (session_id=?)
+-- expect: SEARCH m USING INDEX idx_usage_message_rows_session (session_name_id=?)
+-- expect: SCALAR SUBQUERY 1
+-- expect:   SEARCH usage_names USING COVERING INDEX sqlite_autoindex_usage_names_1 (name=?)
+-- expect: SEARCH n USING INTEGER PRIMARY KEY (rowid=?)
 -- expect: USE TEMP B-TREE FOR GROUP BY
-SELECT model, count(*) AS message_count, min(timestamp) AS first_at, max(timestamp) AS last_at,
+-- expect: USE TEMP B-TREE FOR ORDER BY
+SELECT n.name AS model, count(*) AS message_count, min(timestamp) AS first_at, max(timestamp) AS last_at,
   sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
   sum(cache_write_5m_tokens) AS cache_write_5m_tokens, sum(cache_write_1h_tokens) AS cache_write_1h_tokens,
   sum(cache_read_tokens) AS cache_read_tokens
-FROM usage_messages
-WHERE session_id = ?
-GROUP BY model
+FROM usage_message_rows AS m
+JOIN usage_names AS n ON n.name_id = m.model_name_id
+WHERE m.session_name_id = (SELECT name_id FROM usage_names WHERE name = ?)
+GROUP BY m.model_name_id
 ORDER BY model;
 
 -- query: usage of a part of an hour
--- expect: SEARCH usage_messages USING INDEX idx_usage_messages_timestamp (timestamp>? AND timestamp<?)
+-- expect: SEARCH m USING INDEX idx_usage_message_rows_timestamp (timestamp>? AND timestamp<?)
+-- expect: SEARCH n USING INTEGER PRIMARY KEY (rowid=?)
 -- expect: USE TEMP B-TREE FOR GROUP BY
-SELECT ?1 AS at, model, count(*) AS message_count, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+-- expect: USE TEMP B-TREE FOR ORDER BY
+SELECT ?1 AS at, n.name AS model, count(*) AS message_count, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
   sum(cache_write_5m_tokens) AS cache_write_5m_tokens, sum(cache_write_1h_tokens) AS cache_write_1h_tokens,
   sum(cache_read_tokens) AS cache_read_tokens
-FROM usage_messages
+FROM usage_message_rows AS m
+JOIN usage_names AS n ON n.name_id = m.model_name_id
 WHERE timestamp >= ?1 AND timestamp < ?2
-GROUP BY model
+GROUP BY m.model_name_id
 ORDER BY model;
 
 -- query: usage by hour and model

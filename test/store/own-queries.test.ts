@@ -55,6 +55,7 @@ async function statementsOfTheCode(): Promise<Set<string>> {
       },
     ]);
     db.messages.sessionUsage("s");
+    db.messages.bySession("s");
     // A zone that begins its day at half past an hour reads messages too.
     reportDaily(db, { timeZone: "Asia/Kolkata", since: "2026-11-20", until: "2026-11-20" });
     db.rollups.byModelWithin(0, 1);
@@ -96,8 +97,11 @@ describe("the product's own queries.sql", () => {
     expect(checkPlans(clocked.db.connection, OWN).findings).toEqual([]);
   });
 
-  it("neither scans nor sorts but what it should", () => {
-    const grave = OWN.queries.flatMap(({ name, expected }) =>
+  it("neither scans a table nor sorts its rows; sums and one session's messages may be sorted", () => {
+    const ofRows = OWN.queries.filter(
+      ({ name, sql }) => !sql.includes("GROUP BY") && name !== "messages of a session",
+    );
+    const grave = ofRows.flatMap(({ name, expected }) =>
       (expected ?? []).flatMap((line) =>
         /^\s*SCAN (?!CONSTANT|\w+ USING INDEX)|TEMP B-TREE FOR ORDER BY/.test(line)
           ? [[name, line]]
