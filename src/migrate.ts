@@ -32,7 +32,7 @@ export {
 } from "./engine/sqlite/hazards/index.ts";
 export { checkPlans, type PlanFinding, type PlanReport } from "./engine/sqlite/plans.ts";
 export { parseQueries, type QueryFile } from "./migration/queries.ts";
-export { readSeed, type Seed } from "./engine/seed-file.ts";
+export { readSeed, type Seed, seedFromText } from "./engine/seed-file.ts";
 export { applySeed, type SeedOptions, type SeedReport } from "./engine/sqlite/seed.ts";
 export { declareEnvironment } from "./engine/sqlite/seed-environment.ts";
 export type { SafetyBackup } from "./engine/sqlite/safety-backup.ts";

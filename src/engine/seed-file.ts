@@ -56,7 +56,16 @@ export function readSeed(folder: string, environment: string): Seed {
       { details: { file, environment, known } },
     );
   }
-  const body = parseSeed(file, readTextFile(file));
+  return seedFromText(environment, file, readTextFile(file));
+}
+
+/**
+ * A seed whose text is at hand, as in a program that is shipped without its files.
+ * @param file what errors call the text.
+ * @throws {MigrationError} as `parseSeed`.
+ */
+export function seedFromText(environment: string, file: string, text: string): Seed {
+  const body = parseSeed(file, text);
   return { environment, body, checksum: checksumSql(body.sql) };
 }
 

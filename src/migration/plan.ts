@@ -93,6 +93,18 @@ export function stepUp(migration: Migration): Step {
   };
 }
 
+/**
+ * The up step of a migration that is undone first.
+ * @throws {MigrationError} MIGRATION_DEPENDENCY_UNMET when the ledger lacks what it has come to depend on.
+ */
+export function stepAgain(migration: Migration, ledger: readonly AppliedMigration[]): Step {
+  refuseUnmet(
+    [migration],
+    ledger.filter(({ version }) => version !== migration.version),
+  );
+  return stepUp(migration);
+}
+
 export interface PlanDownOptions {
   /** The version to go back to, which stays applied; one version back when left out. */
   readonly target?: Version;

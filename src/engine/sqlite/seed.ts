@@ -108,7 +108,13 @@ function refusePending(migrator: Pick<Migrator, "plan">, environment: string): v
 
 function workOf({ environment, body }: Seed): FailedWork {
   const details = { environment, file: body.file };
-  return { action: `seed ${environment}`, file: body.file, code: "SEED_FAILED", details };
+  return {
+    action: `seed ${environment}`,
+    file: body.file,
+    code: "SEED_FAILED",
+    details,
+    orphanHint: "Insert the rows that they point at in the same seed, or leave them out.",
+  };
 }
 
 function run(connection: Connection, { body }: Seed, work: FailedWork): void {

@@ -29,6 +29,8 @@ export interface FailedWork {
   /** What a failed statement is called in the catalogue. */
   readonly code: "MIGRATION_FAILED" | "SEED_FAILED";
   readonly details: ErrorDetails;
+  /** What to do about rows that would point at nothing, when it is not a migration's. */
+  readonly orphanHint?: string;
 }
 
 function workOf(step: Step): FailedWork {
@@ -47,7 +49,7 @@ export function refuseViolations(step: Step, blamed: readonly ForeignKeyViolatio
 
 /** The same for any work on rows. */
 export function refuseOrphans(
-  { action, details: known }: FailedWork,
+  { action, details: known, orphanHint }: FailedWork,
   blamed: readonly ForeignKeyViolation[],
 ): void {
   const [first] = blamed;
@@ -68,7 +70,7 @@ export function refuseOrphans(
   throw new MigrationError(
     "MIGRATION_FOREIGN_KEYS",
     `Cannot ${action}: ${blamed.length} row(s) would point at nothing, the first in ${first.table} (rowid ${String(first.rowid)}) at ${first.parent}, expected none`,
-    { details },
+    { details, ...(orphanHint === undefined ? {} : { hint: orphanHint }) },
   );
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, spyOn } from "bun:test";
-import type { Seed } from "../../../src/engine/seed-file.ts";
+import { type Seed, seedFromText } from "../../../src/engine/seed-file.ts";
 import type { Connection } from "../../../src/engine/sqlite/connection.ts";
 import { openConnection } from "../../../src/engine/sqlite/open.ts";
 import { declareEnvironment } from "../../../src/engine/sqlite/seed-environment.ts";
@@ -9,7 +9,6 @@ import { describeSchema } from "../../../src/engine/sqlite/schema.ts";
 import { validateConnection } from "../../../src/engine/sqlite/validate.ts";
 import { checksumSql } from "../../../src/engine/read-migration.ts";
 import { TOOL_VERSION } from "../../../src/engine/tool-version.ts";
-import { parseSeed } from "../../../src/migration/seed.ts";
 import { codeOf, errorOf } from "../../support/error-of.ts";
 import { column, listOf, migratorOver, objectNames, pragma } from "../../support/migrating.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
@@ -32,11 +31,8 @@ function database(): Connection {
   return db;
 }
 
-const seedOf = (sql: string, environment = "development"): Seed => ({
-  environment,
-  body: parseSeed(`seeds/${environment}.sql`, sql),
-  checksum: checksumSql(sql),
-});
+const seedOf = (sql: string, environment = "development"): Seed =>
+  seedFromText(environment, `seeds/${environment}.sql`, sql);
 
 function apply(
   db: Connection,
