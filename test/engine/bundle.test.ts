@@ -1,5 +1,6 @@
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "bun:test";
+import * as fc from "fast-check";
 import { compareBundle } from "../../src/engine/bundle-check.ts";
 import { readBundleEntries, renderBundle } from "../../src/engine/bundle.ts";
 import { type DirectorySource, directorySource } from "../../src/engine/directory.ts";
@@ -13,6 +14,7 @@ import type { Connection } from "../../src/engine/sqlite/connection.ts";
 import { openConnection } from "../../src/engine/sqlite/open.ts";
 import { ownMigrations } from "../../src/store/schema.ts";
 import { codeOf } from "../support/error-of.ts";
+import { chance, FAULT_ROUNDS, withSeed } from "../support/fault-rounds.ts";
 import { sections, writeMigrations } from "../support/migration-directory.ts";
 import { column, migratorOver, objectNames } from "../support/migrating.ts";
 import { type TempFolder, tempFolder } from "../support/temp-folder.ts";
@@ -109,6 +111,42 @@ describe("a bundle", () => {
       migrator.up();
     }
     expect(ledgerOf(fromBundle)).toEqual(ledgerOf(fromDirectory));
+  });
+
+  it("brings any text through, whatever characters it is made of", async () => {
+    const dice = chance();
+    await withSeed(dice, async () => {
+      using folder = tempFolder();
+      // What a template, a module or a line reader might take for something else, among everything there is.
+      const pieces = fc.oneof(
+        fc.constantFrom(
+          "\\",
+          "`",
+          "${",
+          "}",
+          "\r",
+          "\n",
+          "\r\n",
+          "\u2028",
+          "\u2029",
+          "\ufeff",
+          "\u0085",
+          "</script>",
+        ),
+        fc.string({ unit: "binary", maxLength: 3 }).filter((text) => text.isWellFormed()),
+      );
+      const texts = fc.sample(fc.array(pieces, { maxLength: 40 }), {
+        seed: dice.seed,
+        numRuns: 100 * FAULT_ROUNDS,
+      });
+      const files = texts.map((parts, index) => {
+        const text = parts.join("").replaceAll(/[\0]|\*\//g, "");
+        const half = index % 2 === 0 ? "" : ".up";
+        return [`${index + 1}_m${half}.sql`, `SELECT 1; /* ${text} */`] as const;
+      });
+      const source = directorySource(writeMigrations(folder.at("m"), Object.fromEntries(files)));
+      expect(compareBundle(await bundleOf(folder, source), source)).toEqual([]);
+    });
   });
 
   it("refuses what the directory would refuse", () => {
