@@ -11,6 +11,14 @@ export async function validateBundle({ args, output }: CommandContext): Promise<
   if (typeof path !== "string" || path === "") {
     throw new InputError("CLI_USAGE", "Cannot use --bundle: it is empty, expected a bundle's file");
   }
+  const ignored = ["plans", "db"].find((name) => args[name] !== undefined);
+  if (ignored !== undefined) {
+    throw new InputError(
+      "CLI_USAGE",
+      `Cannot use --bundle with --${ignored}: a bundle is compared without a database, expected one of them`,
+      { details: { argument: ignored }, hint: "Run `migrate validate` once for each." },
+    );
+  }
   const source = migrationSource(args);
   const bundle = await loadBundle(path);
   const findings = compareBundle(bundle, source).map(({ version, problem, observed }) => ({

@@ -2,8 +2,15 @@
 import type { Migration } from "../migration/migration.ts";
 import { textOf } from "../migration/standing.ts";
 import { formatVersion, type Version } from "../migration/version.ts";
-import { bundleStamp } from "./bundled-migration.ts";
-import { bundleSource, type MigrationBundle, type MigrationSource } from "./source.ts";
+import { readBundleEntries } from "./bundle.ts";
+import { bundleStamp, contentOf } from "./bundled-migration.ts";
+import type { DirectorySource } from "./directory.ts";
+import {
+  type BundledMigration,
+  bundleSource,
+  type MigrationBundle,
+  type MigrationSource,
+} from "./source.ts";
 
 export interface BundleFinding {
   /** Null when it is the bundle as a whole. */
@@ -22,6 +29,7 @@ export const BUNDLE_REMEDY = "Write the bundle again with `migrate bundle`.";
 export function compareBundle(bundle: MigrationBundle, source: MigrationSource): BundleFinding[] {
   const bundled = bundleSource(bundle, "the bundle").load();
   const byVersion = new Map(bundled.map((migration) => [migration.version, migration]));
+  const isSameText = textComparison(bundle, source);
   const findings: BundleFinding[] = [];
   for (const migration of source.load()) {
     const { version } = migration;
@@ -33,6 +41,7 @@ export function compareBundle(bundle: MigrationBundle, source: MigrationSource):
       continue;
     }
     const parts = differingParts(migration, copy);
+    if (parts.length === 0 && !isSameText(version)) parts.push("what stands outside its sections");
     if (parts.length === 0) continue;
     const observed = `${labelOf(migration)} differs in ${parts.join(", ")}`;
     findings.push({ version, problem: "differs", observed });
@@ -43,6 +52,18 @@ export function compareBundle(bundle: MigrationBundle, source: MigrationSource):
   }
   findings.sort((a, b) => (a.version ?? 0) - (b.version ?? 0));
   return [...findings, ...staleParts(bundle, bundled)];
+}
+
+/** Markers and headers are no part of a section, and may say how it is to be run. */
+function textComparison(
+  bundle: MigrationBundle,
+  source: MigrationSource | DirectorySource,
+): (version: Version) => boolean {
+  if (!("files" in source)) return () => true;
+  const textsOf = (entries: readonly BundledMigration[]): ReadonlyMap<Version, string> =>
+    new Map(entries.map((entry) => [entry.version, JSON.stringify(contentOf(entry))]));
+  const [expected, observed] = [textsOf(readBundleEntries(source)), textsOf(bundle.load())];
+  return (version) => expected.get(version) === observed.get(version);
 }
 
 /** What an up-to-date start goes by, without reading one text: wrong, it would take a pending version for applied. */

@@ -25,7 +25,8 @@ export function bundleStamp(entries: readonly BundledMigration[]): string {
   return `bundle:${sha256(JSON.stringify(entries.map(contentOf)))}`;
 }
 
-function contentOf(entry: BundledMigration): readonly unknown[] {
+/** Everything of an entry by which two bundles may differ, as plain data. */
+export function contentOf(entry: BundledMigration): readonly unknown[] {
   const { version, name } = entry;
   if ("sql" in entry) return [version, name, entry.sql];
   if ("module" in entry) return [version, name, entry.fileName, entry.checksum];

@@ -207,6 +207,11 @@ describe("compareBundle()", () => {
       "002_b differs in up, dependencies",
     ],
     ["an edited module", { "003_c.js": `${FILES["003_c.js"]} // c` }, "003_c differs in checksum"],
+    [
+      "a line before the sections",
+      { "001_a.sql": `-- by hand\n${FILES["001_a.sql"]}` },
+      "001_a differs in what stands outside its sections",
+    ],
     ["a new file", { "004_d.sql": "SELECT 1;" }, "004_d is not in the bundle"],
   ])("names %s", async (_, change, observed) => {
     using folder = tempFolder();

@@ -88,6 +88,11 @@ describe.concurrent("migrate bundle", () => {
     });
   });
 
+  it.each(["--plans", "--db=x.db"])("is not compared in silence instead of %s", async (flag) => {
+    const argv = ["validate", "--bundle", "src/store/own-migrations.ts", flag];
+    expect(await spawnMigrate(argv)).toMatchObject({ exitCode: 2, stdout: "" });
+  });
+
   it("the product's own is the directory's", async () => {
     const argv = [
       "validate",
