@@ -6,6 +6,7 @@ import type { Migrator } from "../migrator.ts";
 import type { Seed } from "../seed-file.ts";
 import type { Connection } from "./connection.ts";
 import { baselineOf, newViolations, readViolations } from "./foreign-keys.ts";
+import { quoteIdentifier } from "./quote.ts";
 import { type DeclareOptions, enterSeed, refuseEnvironment } from "./seed-environment.ts";
 import { readSeedEntries, type SeedEntry } from "./seed-ledger.ts";
 import { writtenTables } from "./seed-tables.ts";
@@ -58,22 +59,21 @@ export function applySeed(connection: Connection, seed: Seed, options: SeedOptio
       const entry = upToDateEntry(connection, seed, options);
       if (entry !== null) return reportOf(seed, entry, []);
       const baseline = baselineOf(readViolations(connection));
-      const before = contentsOf(connection, tables);
+      const rowsBefore = tables.map((table) => rowCount(connection, table));
       const startedAt = performance.now();
       run(connection, seed, work);
       const executionTimeMs = performance.now() - startedAt;
-      const after = contentsOf(connection, tables);
       refuseOrphans(work, newViolations(readViolations(connection), baseline));
-      refuseUnrepeatable(connection, seed, after);
+      refuseUnrepeatable(connection, seed, tables);
       const applied = enterSeed(connection, seed.environment, {
         checksum: seed.checksum,
         now: options.now,
         executionTimeMs,
       });
-      const changes = tables.map((name) => ({
+      const changes = tables.map((name, index) => ({
         name,
-        rowsBefore: before.get(name)?.rowCount ?? 0,
-        rowsAfter: after.get(name)?.rowCount ?? 0,
+        rowsBefore: rowsBefore[index] ?? 0,
+        rowsAfter: rowCount(connection, name),
       }));
       return { ...reportOf(seed, applied, changes), status: "applied" as const };
     }, work.action),
@@ -140,27 +140,18 @@ function runOne(
   );
 }
 
-/** Runs the seed once more and undoes that. */
-function refuseUnrepeatable(
-  connection: Connection,
-  seed: Seed,
-  first: ReadonlyMap<string, TableContents>,
-): void {
-  Bun.sleepSync(TICK_MS);
-  connection.runOnce("SAVEPOINT seed_again");
-  try {
-    run(connection, seed, { ...workOf(seed), action: `seed ${seed.environment} again` });
-  } catch (error) {
-    throw repeatFailure(error, seed);
-  }
-  const changes = [...contentsOf(connection, [...first.keys()])].flatMap(([table, now]) => {
-    const then = first.get(table);
-    if (then === undefined || (then.rowCount === now.rowCount && then.digest === now.digest))
-      return [];
-    return [{ table, rowsOnce: then.rowCount, rowsTwice: now.rowCount }];
+/** Reading whole tables is left for a seed that writes to them again, be it the same values. */
+function refuseUnrepeatable(connection: Connection, seed: Seed, tables: readonly string[]): void {
+  const before = totalChanges(connection);
+  const written = runAgain(connection, seed, () => totalChanges(connection) - before);
+  if (written === 0) return;
+  const once = contentsOf(connection, tables);
+  const twice = runAgain(connection, seed, () => contentsOf(connection, tables));
+  const changes = tables.flatMap((table) => {
+    const [then, now] = [once.get(table), twice.get(table)];
+    if (then?.rowCount === now?.rowCount && then?.digest === now?.digest) return [];
+    return [{ table, rowsOnce: then?.rowCount ?? 0, rowsTwice: now?.rowCount ?? 0 }];
   });
-  connection.runOnce("ROLLBACK TO seed_again");
-  connection.runOnce("RELEASE seed_again");
   if (changes.length === 0) return;
   const named = changes.map(({ table, rowsOnce, rowsTwice }) =>
     rowsOnce === rowsTwice
@@ -172,6 +163,30 @@ function refuseUnrepeatable(
     `Cannot seed ${seed.environment}: run a second time, ${named.join(", ")}, expected ${seed.body.file} to change nothing then`,
     { details: { environment: seed.environment, file: seed.body.file, changes } },
   );
+}
+
+/** Runs the seed once more, looks at the result and undoes it. */
+function runAgain<T>(connection: Connection, seed: Seed, look: () => T): T {
+  Bun.sleepSync(TICK_MS);
+  connection.runOnce("SAVEPOINT seed_again");
+  try {
+    run(connection, seed, { ...workOf(seed), action: `seed ${seed.environment} again` });
+  } catch (error) {
+    throw repeatFailure(error, seed);
+  }
+  const seen = look();
+  connection.runOnce("ROLLBACK TO seed_again");
+  connection.runOnce("RELEASE seed_again");
+  return seen;
+}
+
+/** Rows that this connection has inserted, updated or deleted so far, by triggers too. */
+function totalChanges(connection: Connection): number {
+  return Number(connection.readOnce("SELECT total_changes()")[0]?.[0]);
+}
+
+function rowCount(connection: Connection, table: string): number {
+  return Number(connection.readOnce(`SELECT count(*) FROM ${quoteIdentifier(table)}`)[0]?.[0]);
 }
 
 /** The author's seed failed on its own rows; a full disk or another process is something else. */

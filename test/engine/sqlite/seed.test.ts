@@ -18,6 +18,7 @@ const SOURCE = listOf(
    CREATE TABLE posts (id INTEGER PRIMARY KEY, user_id INTEGER REFERENCES users (id) ON DELETE CASCADE);
    CREATE TABLE log (name TEXT);
    CREATE TABLE notes (text TEXT);
+   CREATE VIRTUAL TABLE pages USING fts5 (text);
    CREATE TRIGGER users_log AFTER UPDATE ON users BEGIN INSERT INTO log VALUES (new.name); END;`,
 );
 
@@ -102,6 +103,16 @@ describe("applySeed()", () => {
       "rows that are added again",
       "INSERT INTO notes VALUES ('x');",
       "notes has 2 row(s) instead of 1",
+    ],
+    [
+      "rows of a virtual table",
+      "INSERT INTO pages VALUES ('x');",
+      "pages has 2 row(s) instead of 1",
+    ],
+    [
+      "a table that is emptied and filled",
+      "DELETE FROM notes; INSERT INTO notes SELECT random();",
+      "notes has other values",
     ],
     [
       "a value of the clock",
