@@ -85,7 +85,7 @@ export const ERROR_CATALOGUE = Object.freeze({
   DATABASE_OUTDATED: entry(
     "operator",
     3,
-    "A reading command found a database that is behind this program.",
+    "A command that only reads, or a seed, found a database that is behind the migrations.",
     "Run `usagedb migrate` to bring it up to date.",
   ),
   DATABASE_BUSY: entry(
@@ -274,6 +274,18 @@ export const ERROR_CATALOGUE = Object.freeze({
     "A pending migration is older than the newest applied one.",
     "Give it a version above the newest applied one, or pass `--allow-out-of-order`.",
   ),
+  MIGRATION_DEPENDENCY_INVALID: entry(
+    "author",
+    1,
+    "A migration depends on a version that does not exist, comes later, or is its own.",
+    "Name an earlier version in `-- migrate:depends`, or remove the line.",
+  ),
+  MIGRATION_DEPENDENCY_UNMET: entry(
+    "author",
+    1,
+    "A version that a migration depends on would not be applied when it is.",
+    "Apply the version it depends on first, or roll both back.",
+  ),
   MIGRATION_IRREVERSIBLE: entry(
     "author",
     1,
@@ -285,6 +297,42 @@ export const ERROR_CATALOGUE = Object.freeze({
     1,
     "A pending migration would lose rows or fail on rows that are there; nothing was applied.",
     "Change the migration as each hazard says, or allow it by name with `--allow`.",
+  ),
+  SEED_NOT_FOUND: entry(
+    "operator",
+    1,
+    "There is no seed for this environment.",
+    "Name one of the environments in the message, or write the file; `--seeds` names its folder.",
+  ),
+  SEED_ENVIRONMENT: entry(
+    "operator",
+    1,
+    "The database belongs to another environment than the seed.",
+    "Check `--db`; to make it another environment's from now on, name the old one with `--switch-from`.",
+  ),
+  SEED_STATEMENT_FORBIDDEN: entry(
+    "author",
+    1,
+    "A seed does something else than read and write rows, or writes to the ledger.",
+    "Put what changes the schema into a migration.",
+  ),
+  SEED_FAILED: entry(
+    "author",
+    1,
+    "A statement of a seed failed; all of the seed was undone.",
+    "Correct the statement shown and run the seed again.",
+  ),
+  SEED_NOT_IDEMPOTENT: entry(
+    "author",
+    1,
+    "A seed, run a second time, would fail or change rows again; all of it was undone.",
+    "Write INSERT ... ON CONFLICT DO NOTHING or DO UPDATE with constant values.",
+  ),
+  QUERIES_INVALID: entry(
+    "author",
+    1,
+    "A `queries.sql` is missing, or is not made of named queries with one statement each.",
+    "Write `-- query: NAME`, its `-- expect:` lines and one statement, at the line named.",
   ),
   MIGRATION_TARGET_UNKNOWN: entry(
     "caller",

@@ -11,10 +11,14 @@ export {
   type MigratorOptions,
   type RollbackOptions,
 } from "./engine/migrator.ts";
-export { directorySource } from "./engine/directory.ts";
+export { type DirectorySource, directorySource } from "./engine/directory.ts";
+export { type BundleFinding, compareBundle } from "./engine/bundle-check.ts";
 export { registeredSource } from "./engine/registered.ts";
 export {
+  type BundledFile,
+  type BundledFiles,
   type BundledMigration,
+  type BundledModule,
   bundleSource,
   type MigrationBundle,
   type MigrationSource,
@@ -26,6 +30,11 @@ export {
   type HazardGuardOptions,
   type MigrationGuard,
 } from "./engine/sqlite/hazards/index.ts";
+export { checkPlans, type PlanFinding, type PlanReport } from "./engine/sqlite/plans.ts";
+export { parseQueries, type QueryFile } from "./migration/queries.ts";
+export { readSeed, type Seed, seedFromText } from "./engine/seed-file.ts";
+export { applySeed, type SeedOptions, type SeedReport } from "./engine/sqlite/seed.ts";
+export { declareEnvironment } from "./engine/sqlite/seed-environment.ts";
 export type { SafetyBackup } from "./engine/sqlite/safety-backup.ts";
 export type { HazardKind } from "./migration/hazard-kind.ts";
 export type {
@@ -56,6 +65,7 @@ export type {
   AppliedMigration,
   Migration,
   MigrationDatabase,
+  MigrationDependency,
   RegisteredMigration,
 } from "./migration/migration.ts";
 export type { Step } from "./migration/plan.ts";

@@ -19,6 +19,8 @@ export interface Command {
   readonly meta: { readonly name: string; readonly description: string };
   /** Positionals are those of type "positional", in order. */
   readonly args: ArgsDef;
+  /** The words that an argument may be, where there are few: for completion. */
+  readonly choices?: Readonly<Record<string, readonly string[]>>;
   /** Command lines with what they do, for `--help`. */
   readonly examples: readonly (readonly [line: string, does: string])[];
   readonly run: (context: CommandContext) => Promise<ExitCode>;

@@ -1,44 +1,68 @@
 /** Migrations as one typed module, for programs that are shipped without their directory. */
-import { readFileSync } from "node:fs";
-import { MigrationError } from "../errors.ts";
-import type { MigrationSource, BundledMigration } from "./source.ts";
-import { bundleStamp } from "./source.ts";
+import { type MigrationFiles, mainFile } from "../migration/assemble.ts";
+import { bundleStamp } from "./bundled-migration.ts";
+import type { DirectorySource } from "./directory.ts";
+import { readerOf, readSqlMigration } from "./migration-file.ts";
+import { checksumModule } from "./read-migration.ts";
+import type { BundledMigration } from "./source.ts";
+
+/** The first line of every bundle; a file that begins otherwise is somebody's own. */
+export const BUNDLE_HEAD =
+  "/** Written by `usagedb migrate bundle`; edit the migrations and write it again. */";
 
 /**
- * Reads a directory's migrations as bundle entries, each checked as `up` would check it.
- * @throws {MigrationError} MIGRATION_FILE_INVALID for anything but `.sql` files with both sections in one.
+ * Reads a directory's migrations as bundle entries, after checking them as `up` would. The module of an entry is
+ * left empty: a bundle imports it.
+ * @throws {MigrationError} what reading the directory throws.
  */
-export function readBundleEntries(source: MigrationSource): BundledMigration[] {
-  return source.load().map(({ version, name, file, up, down }) => {
-    const isOneFile =
-      up.kind === "sql" && (down === null || (down.kind === "sql" && down.file === file));
-    if (!isOneFile) {
-      throw new MigrationError(
-        "MIGRATION_FILE_INVALID",
-        `Cannot bundle ${file}: it is a module or one of a pair, expected one .sql file with both sections`,
-        { details: { fileName: file, reason: "not a single SQL file" } },
-      );
-    }
-    const fileName = file.slice(file.lastIndexOf("/") + 1);
-    return { version, name, fileName, sql: readFileSync(file, "utf8").replaceAll("\r\n", "\n") };
-  });
+export function readBundleEntries(source: DirectorySource): BundledMigration[] {
+  source.load();
+  return source.files().map((files) => bundledEntry(source.location, files));
 }
 
-/** The module's text. @param typesFrom the specifier from which it imports the type. */
-export function renderBundle(entries: readonly BundledMigration[], typesFrom: string): string {
-  const literals = entries.map(
-    ({ version, name, fileName, sql }) => `  {
-    version: ${version},
-    name: ${JSON.stringify(name)},
-    fileName: ${JSON.stringify(fileName)},
-    sql: ${templateLiteral(sql)},
-  },`,
-  );
-  return `/** Written by \`usagedb migrate bundle\`; edit the migrations and write it again. */
-import type { BundledMigration, MigrationBundle } from ${JSON.stringify(typesFrom)};
+function bundledEntry(directory: string, files: MigrationFiles): BundledMigration {
+  const { version, name, layout } = files;
+  const fileName = mainFile(files);
+  const read = readerOf(directory);
+  if (layout.kind === "sql") return { version, name, fileName, sql: read(fileName).text };
+  if (layout.kind === "module") {
+    const checksum = checksumModule(read(fileName).text);
+    return { version, name, fileName, checksum, module: {} };
+  }
+  // Read once more to learn which files the layout is made of.
+  const texts: Record<string, string> = {};
+  readSqlMigration(files, (part) => {
+    const { text } = read(part);
+    texts[part] = text;
+    return { file: `${directory}/${part}`, text };
+  });
+  return { version, name, fileName, layout, texts };
+}
 
+export interface RenderBundleOptions {
+  /** The specifier from which the module imports its types. */
+  readonly typesFrom: string;
+  /** The directory of migrations as the module sees it: `./migrations`; needed for modules only. */
+  readonly modulesFrom: string;
+}
+
+/** The module's text. */
+export function renderBundle(
+  entries: readonly BundledMigration[],
+  { typesFrom, modulesFrom }: RenderBundleOptions,
+): string {
+  const imports = entries.flatMap((entry) =>
+    "module" in entry
+      ? [
+          `import * as ${moduleName(entry)} from ${JSON.stringify(`${modulesFrom}/${entry.fileName}`)};`,
+        ]
+      : [],
+  );
+  return `${BUNDLE_HEAD}
+import type { BundledMigration, MigrationBundle } from ${JSON.stringify(typesFrom)};
+${imports.map((line) => `${line}\n`).join("")}
 const entries: readonly BundledMigration[] = [
-${literals.join("\n")}
+${entries.map((entry) => `  {\n${renderEntry(entry)}\n  },`).join("\n")}
 ];
 
 export const migrations: MigrationBundle = {
@@ -48,6 +72,29 @@ export const migrations: MigrationBundle = {
 };
 `;
 }
+
+function renderEntry(entry: BundledMigration): string {
+  return [
+    `version: ${entry.version}`,
+    `name: ${JSON.stringify(entry.name)}`,
+    `fileName: ${JSON.stringify(entry.fileName)}`,
+    ...contentLines(entry),
+  ]
+    .map((line) => `    ${line},`)
+    .join("\n");
+}
+
+function contentLines(entry: BundledMigration): string[] {
+  if ("sql" in entry) return [`sql: ${templateLiteral(entry.sql)}`];
+  if ("module" in entry)
+    return [`checksum: ${JSON.stringify(entry.checksum)}`, `module: ${moduleName(entry)}`];
+  const texts = Object.entries(entry.texts).map(
+    ([file, text]) => `      ${JSON.stringify(file)}: ${templateLiteral(text)},`,
+  );
+  return [`layout: ${JSON.stringify(entry.layout)}`, `texts: {\n${texts.join("\n")}\n    }`];
+}
+
+const moduleName = ({ version }: BundledMigration): string => `migration${version}`;
 
 function templateLiteral(text: string): string {
   // JavaScript turns a bare CR inside a template into LF.

@@ -5,6 +5,12 @@ import type { MigrationFiles } from "../migration/assemble.ts";
 import type { MigrationSource } from "./source.ts";
 import { stampDirectory } from "./up-to-date.ts";
 
+/** A source whose files can be named, for whoever wants their texts. */
+export interface DirectorySource extends MigrationSource {
+  /** Ascending by version; no file is opened. */
+  files(): readonly MigrationFiles[];
+}
+
 /**
  * A source over a directory; it is listed anew at each use, and its files are read by `load()`. A listing
  * that was kept would be older than the stamp taken beside it, and a file added in between would be
@@ -12,7 +18,7 @@ import { stampDirectory } from "./up-to-date.ts";
  * The source's methods throw MIGRATIONS_NOT_FOUND, MIGRATION_FILE_INVALID or MIGRATION_VERSION_DUPLICATE:
  * a rollback that lives from the ledger does not need the directory at all.
  */
-export function directorySource(directory: string): MigrationSource {
+export function directorySource(directory: string): DirectorySource {
   const files = (): readonly MigrationFiles[] => {
     // Not loaded with this module: an up-to-date database needs the stamp and nothing else.
     const { assembleFiles } =
@@ -21,12 +27,15 @@ export function directorySource(directory: string): MigrationSource {
   };
   return {
     location: directory,
+    files,
     versions: () => files().map(({ version }) => version),
     stamp: () => reading(directory, () => stampDirectory(directory)),
     load: () => {
       const { readMigrationFile } =
         require("./migration-file.ts") as typeof import("./migration-file.ts");
-      return files().map((entry) => readMigrationFile(directory, entry));
+      const { checkDependencies } =
+        require("../migration/dependencies.ts") as typeof import("../migration/dependencies.ts");
+      return checkDependencies(files().map((entry) => readMigrationFile(directory, entry)));
     },
   };
 }

@@ -1,20 +1,43 @@
-/** Reads the files of one version from a directory. */
-import { readFileSync, realpathSync } from "node:fs";
+/** Reads the files of one version: from a directory, or from wherever else their texts are kept. */
+import { realpathSync } from "node:fs";
 import { MigrationError } from "../errors.ts";
 import type { MigrationFiles } from "../migration/assemble.ts";
-import { canonicalModule } from "../migration/canonical-sql.ts";
 import type { Migration } from "../migration/migration.ts";
-import { functionBody, pairMigration, sqlMigration } from "./read-migration.ts";
-import { sha256 } from "./source.ts";
+import {
+  checksumModule,
+  moduleMigration,
+  pairMigration,
+  sqlMigration,
+  type SourceText,
+} from "./read-migration.ts";
+import { readTextFile } from "./text-file.ts";
 
-export function readMigrationFile(
-  directory: string,
-  { version, name, layout }: MigrationFiles,
-): Migration {
-  const read = (fileName: string): { file: string; text: string } => {
+/** How a text is got by the name that it has in the directory. */
+export type TextReader = (fileName: string) => SourceText;
+
+/** Reads the texts of a directory. */
+export function readerOf(directory: string): TextReader {
+  return (fileName) => {
     const file = `${directory}/${fileName}`;
-    return { file, text: decode(file, readBytes(file)) };
+    return { file, text: readTextFile(file) };
   };
+}
+
+/** Reads one version, its module included. */
+export function readMigrationFile(directory: string, files: MigrationFiles): Migration {
+  const read = readerOf(directory);
+  if (files.layout.kind !== "module") return readSqlMigration(files, read);
+  const { version, name } = files;
+  const { file, text } = read(files.layout.fileName);
+  const checksum = checksumModule(text);
+  return moduleMigration({ version, name, file, checksum, exports: loadModule(file) });
+}
+
+/** Reads one version that consists of SQL; the same texts give the same migration, wherever they are kept. */
+export function readSqlMigration(
+  { version, name, layout }: MigrationFiles,
+  read: TextReader,
+): Migration {
   if (layout.kind === "pair") {
     return pairMigration(
       version,
@@ -24,75 +47,23 @@ export function readMigrationFile(
     );
   }
   const { file, text } = read(layout.fileName);
-  return layout.kind === "sql"
-    ? sqlMigration(version, name, file, text)
-    : moduleMigration(version, name, file, text);
+  return sqlMigration(version, name, file, text);
 }
 
 /**
  * Modules are loaded with `require`: synchronous, and it refuses a top-level await by itself. The copy of an
  * earlier load is dropped first: the functions must be those of the text that the checksum is taken from.
  */
-function moduleMigration(version: number, name: string, file: string, text: string): Migration {
-  let exported: Record<string, unknown>;
+function loadModule(file: string): Record<string, unknown> {
   try {
     const path = realpathSync(file);
     delete import.meta.require.cache[path];
-    exported = Object(import.meta.require(path)) as Record<string, unknown>;
+    return Object(import.meta.require(path)) as Record<string, unknown>;
   } catch (cause) {
     throw new MigrationError(
       "MIGRATION_MODULE_INVALID",
       `Cannot load ${file}: ${cause instanceof Error ? cause.message : String(cause)}, expected a module that exports up(db)`,
       { details: { file }, cause },
-    );
-  }
-  const module =
-    typeof exported["default"] === "object" && exported["default"] !== null
-      ? (exported["default"] as Record<string, unknown>)
-      : exported;
-  const down = module["down"];
-  return {
-    version,
-    name,
-    file,
-    up: functionBody(module["up"], file, "up"),
-    down: down === undefined || down === null ? null : functionBody(down, file, "down"),
-    checksum: `module1:${sha256(canonicalModule(text))}`,
-    description: "",
-  };
-}
-
-/** @throws {MigrationError} MIGRATION_FILE_INVALID for a folder, a dead link or a file that may not be read. */
-function readBytes(file: string): Uint8Array {
-  try {
-    return readFileSync(file);
-  } catch (cause) {
-    const observed = cause instanceof Error && "code" in cause ? String(cause.code) : "it failed";
-    throw new MigrationError(
-      "MIGRATION_FILE_INVALID",
-      `Cannot read ${file}: ${observed}, expected a readable file`,
-      {
-        details: { fileName: file, reason: observed },
-        hint: "Make it a readable file, or move it out of the directory.",
-        cause,
-      },
-    );
-  }
-}
-
-/** Decodes strictly: a byte that is not UTF-8 must not become another character in silence. */
-function decode(file: string, bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (cause) {
-    throw new MigrationError(
-      "MIGRATION_FILE_INVALID",
-      `Cannot read ${file}: it is not UTF-8, expected UTF-8 text`,
-      {
-        details: { fileName: file, reason: "not UTF-8" },
-        hint: "Save the file as UTF-8.",
-        cause,
-      },
     );
   }
 }

@@ -7,7 +7,7 @@ import {
   planUp,
   type PlanUpOptions,
   type Step,
-  stepUp,
+  stepAgain,
 } from "../migration/plan.ts";
 import { compareWithLedger, headOf, type MigrationStanding } from "../migration/standing.ts";
 import { NO_VERSION, type Version } from "../migration/version.ts";
@@ -213,7 +213,7 @@ class MigratorTasks {
     const target = ledger.at(-2)?.version ?? NO_VERSION;
     // Both steps are one plan: when the up fails, its error says that the down is done.
     return yield* this.#reach((current, done) => {
-      const up = stepUp(again as Migration);
+      const up = stepAgain(again as Migration, current);
       if (!current.some(({ version }) => version === newest.version))
         return done.length > 1 ? [] : [up];
       return done.length > 0 ? [] : [...this.#planDown(current, { target }), up];

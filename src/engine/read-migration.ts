@@ -1,14 +1,26 @@
 /** From texts and modules to migrations: sections parsed, statements checked, checksums taken. */
-import { MigrationError } from "../errors.ts";
-import { canonicalSql, CANONICAL_FORM } from "../migration/canonical-sql.ts";
+import { describeKind, MigrationError } from "../errors.ts";
+import { canonicalModule, canonicalSql, CANONICAL_FORM } from "../migration/canonical-sql.ts";
+import type { Dependent } from "../migration/dependencies.ts";
 import type { FunctionBody, Migration, SqlBody } from "../migration/migration.ts";
-import { parseSqlFile, parseSqlHalf } from "../migration/sections.ts";
+import { parseSqlFile, parseSqlHalf, refuseDependence } from "../migration/sections.ts";
 import type { Version } from "../migration/version.ts";
 import { sha256 } from "./source.ts";
 
 /** The checksum that the ledger keeps of an up section. */
 export function checksumSql(sql: string): string {
   return `${CANONICAL_FORM}:${sha256(canonicalSql(sql))}`;
+}
+
+/** The checksum that the ledger keeps of a module's text. */
+export function checksumModule(text: string): string {
+  return `module1:${sha256(canonicalModule(text))}`;
+}
+
+/** A text, and what errors call it. */
+export interface SourceText {
+  readonly file: string;
+  readonly text: string;
 }
 
 /** Reads one `.sql` text with optional sections. */
@@ -18,27 +30,89 @@ export function sqlMigration(
   file: string,
   text: string,
 ): Migration {
-  const { up, down, description } = parseSqlFile(file, text);
-  return { version, name, file, up, down, checksum: checksumSql(up.sql), description };
+  const { hasSections: _, ...parsed } = parseSqlFile(file, text);
+  return { version, name, file, checksum: checksumSql(parsed.up.sql), ...parsed };
 }
 
 /** Reads a pair of texts; `down` is null when the pair has no second half. */
 export function pairMigration(
   version: Version,
   name: string,
-  up: { readonly file: string; readonly text: string },
-  down: { readonly file: string; readonly text: string } | null,
+  up: SourceText,
+  down: SourceText | null,
 ): Migration {
-  const { body, description } = parseSqlHalf(up.file, up.text);
-  const downBody: SqlBody | null = down === null ? null : parseSqlHalf(down.file, down.text).body;
+  const { body, ...described } = parseSqlHalf(up.file, up.text);
   return {
     version,
     name,
     file: up.file,
     up: body,
-    down: downBody,
+    down: down === null ? null : parseDownHalf(down.file, down.text),
     checksum: checksumSql(body.sql),
-    description,
+    ...described,
+  };
+}
+
+/**
+ * Reads the text of a down alone.
+ * @throws {MigrationError} MIGRATION_SECTION_INVALID for dependencies, or what reading SQL throws.
+ */
+export function parseDownHalf(file: string, text: string): SqlBody {
+  const { body, dependsOn } = parseSqlHalf(file, text);
+  if (dependsOn !== undefined) refuseDependence(body, body.sql.search(/--[ \t]*migrate[ \t]*:/i));
+  return body;
+}
+
+/**
+ * Reads what a module exports, or a registered migration has, as `dependsOn`.
+ * @throws {MigrationError} MIGRATION_DEPENDENCY_INVALID for anything but a list of versions.
+ */
+export function dependenciesOf(value: unknown, file: string): Dependent {
+  if (value === undefined) return {};
+  const isVersions =
+    Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item > 0);
+  if (isVersions)
+    return { dependsOn: (value as Version[]).map((version) => ({ version, file, line: null })) };
+  throw new MigrationError(
+    "MIGRATION_DEPENDENCY_INVALID",
+    `Cannot use ${file}: its dependsOn is ${describeKind(value)}, expected a list of versions`,
+    { details: { file } },
+  );
+}
+
+export interface LoadedModule {
+  readonly version: Version;
+  readonly name: string;
+  readonly file: string;
+  readonly checksum: string;
+  /** What the module exports; functions may stand in its default export, as CommonJS has them. */
+  readonly exports: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Reads a module that has been loaded.
+ * @throws {MigrationError} as `functionBody` and `dependenciesOf`.
+ */
+export function moduleMigration({
+  version,
+  name,
+  file,
+  checksum,
+  exports,
+}: LoadedModule): Migration {
+  const inner = exports["default"];
+  const module =
+    typeof inner === "object" && inner !== null ? (inner as Record<string, unknown>) : exports;
+  const down = module["down"];
+  return {
+    version,
+    name,
+    file,
+    up: functionBody(module["up"], file, "up"),
+    down: down === undefined || down === null ? null : functionBody(down, file, "down"),
+    checksum,
+    description: "",
+    ...dependenciesOf(module["dependsOn"], file),
   };
 }
 

@@ -7,9 +7,10 @@ import type {
   MigrationDatabase,
   RegisteredMigration,
 } from "../migration/migration.ts";
+import { checkDependencies, dependenciesIn } from "../migration/dependencies.ts";
 import { parseSqlHalf } from "../migration/sections.ts";
 import { formatVersion } from "../migration/version.ts";
-import { checksumSql, functionBody } from "./read-migration.ts";
+import { checksumSql, dependenciesOf, functionBody, parseDownHalf } from "./read-migration.ts";
 import { sha256, type MigrationSource } from "./source.ts";
 
 /**
@@ -26,6 +27,7 @@ export function registeredSource(
     const [before, after] = [migrations[i - 1] as Migration, migrations[i] as Migration];
     if (before.version === after.version) refuseDuplicate(after.version, before.file, after.file);
   }
+  checkDependencies(migrations);
   const stamp = `list:${sha256(JSON.stringify(migrations.map((m) => [m.version, m.name, m.checksum, m.down?.kind === "sql" ? m.down.sql : null])))}`;
   return {
     location,
@@ -35,7 +37,7 @@ export function registeredSource(
   };
 }
 
-const KEYS: readonly string[] = ["version", "name", "up", "down"];
+const KEYS: readonly string[] = ["version", "name", "up", "down", "dependsOn"];
 
 /** @throws {InputError} VALUE_INVALID or OPTION_UNKNOWN: a misspelt `down` would be a missing one. */
 function readRegistered(entry: RegisteredMigration): Migration {
@@ -73,6 +75,10 @@ function readRegistered(entry: RegisteredMigration): Migration {
   }
   const file = `${formatVersion(version)}_${name}`;
   const up = bodyOf(entry.up, file, "up");
+  const dependsOn = [
+    ...(dependenciesOf(entry.dependsOn, file).dependsOn ?? []),
+    ...(up.kind === "sql" ? (dependenciesIn(up).dependsOn ?? []) : []),
+  ];
   return {
     version,
     name,
@@ -81,6 +87,7 @@ function readRegistered(entry: RegisteredMigration): Migration {
     down: entry.down === undefined || entry.down === null ? null : bodyOf(entry.down, file, "down"),
     checksum: up.kind === "sql" ? checksumSql(up.sql) : null,
     description: "",
+    ...(dependsOn.length === 0 ? {} : { dependsOn }),
   };
 }
 
@@ -89,6 +96,9 @@ function bodyOf(
   file: string,
   direction: "up" | "down",
 ): MigrationBody {
-  if (typeof body === "string") return parseSqlHalf(`${file} (${direction})`, body).body;
+  if (typeof body === "string") {
+    const origin = `${file} (${direction})`;
+    return direction === "up" ? parseSqlHalf(origin, body).body : parseDownHalf(origin, body);
+  }
   return functionBody(body, file, direction);
 }

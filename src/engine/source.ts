@@ -1,4 +1,5 @@
 /** Where migrations come from: a directory, a bundle, a list in code. */
+import type { MigrationFiles } from "../migration/assemble.ts";
 import type { Migration } from "../migration/migration.ts";
 import type { Version } from "../migration/version.ts";
 
@@ -26,13 +27,33 @@ export function sha256(text: string): string {
   return Bun.CryptoHasher.hash("sha256", text, "hex");
 }
 
-/** One migration of a bundle: texts as they stand in their files. */
-export interface BundledMigration {
+interface BundledVersion {
   readonly version: Version;
   readonly name: string;
+  /** What errors and status call it: the file's name in its directory. */
   readonly fileName: string;
+}
+
+/** One `.sql` file, its text as it stands. */
+export interface BundledFile extends BundledVersion {
   readonly sql: string;
 }
+
+/** A version of several files, or of another tool's layout: their texts by their names in the directory. */
+export interface BundledFiles extends BundledVersion {
+  readonly layout: MigrationFiles["layout"];
+  readonly texts: Readonly<Record<string, string>>;
+}
+
+/** A module, imported by the bundle itself so that a bundler takes it along. */
+export interface BundledModule extends BundledVersion {
+  /** Over the module's text when the bundle was written; a function has none. */
+  readonly checksum: string;
+  readonly module: object;
+}
+
+/** One migration of a bundle. */
+export type BundledMigration = BundledFile | BundledFiles | BundledModule;
 
 /** What `migrate bundle` writes; `stamp` covers versions, names and texts. */
 export interface MigrationBundle {
@@ -48,16 +69,9 @@ export function bundleSource(bundle: MigrationBundle, location: string): Migrati
     versions: () => bundle.versions,
     stamp: () => ({ value: bundle.stamp, isSettled: true }),
     load: () => {
-      const { sqlMigration } =
-        require("./read-migration.ts") as typeof import("./read-migration.ts");
-      return bundle
-        .load()
-        .map(({ version, name, fileName, sql }) => sqlMigration(version, name, fileName, sql));
+      const { readBundled } =
+        require("./bundled-migration.ts") as typeof import("./bundled-migration.ts");
+      return readBundled(bundle.load());
     },
   };
-}
-
-/** The stamp of a bundle, over every byte that matters. */
-export function bundleStamp(migrations: readonly BundledMigration[]): string {
-  return `bundle:${sha256(JSON.stringify(migrations.map(({ version, name, sql }) => [version, name, sql])))}`;
 }

@@ -15,6 +15,9 @@ export type FileNameVerdict =
   | { readonly is: "other" }
   | { readonly is: "malformed"; readonly reason: string };
 
+/** The hot queries that are kept beside the migrations. */
+export const QUERIES_FILE = "queries.sql";
+
 const OTHER: FileNameVerdict = { is: "other" };
 
 /** Names a migration may have after its version: one path segment without control or shell characters. */
@@ -26,7 +29,7 @@ const NAME = /^[\p{L}\p{N}][\p{L}\p{M}\p{N}_.\- ]*$/u;
  * nor is one whose ending differs from these in case only.
  */
 export function parseFileName(fileName: string): FileNameVerdict {
-  if (fileName.startsWith(".") || fileName.endsWith("~")) return OTHER;
+  if (fileName.startsWith(".") || fileName.endsWith("~") || fileName === QUERIES_FILE) return OTHER;
   if (fileName.endsWith(".sql")) return parseStem(fileName.slice(0, -4), "sql");
   const ending = /\.(sql|[mc]?[tj]s)$/i.exec(fileName)?.[0];
   if (ending === undefined) return OTHER;

@@ -45,6 +45,14 @@ export interface FunctionBody {
 
 export type MigrationBody = SqlBody | FunctionBody;
 
+/** A version that must be applied before a migration, and where that is written. */
+export interface MigrationDependency {
+  readonly version: Version;
+  readonly file: string;
+  /** From 1; null where it is not a line of a text that says so. */
+  readonly line: number | null;
+}
+
 /** A migration whose texts have been read. */
 export interface Migration {
   readonly version: Version;
@@ -58,6 +66,8 @@ export interface Migration {
   readonly checksum: string | null;
   /** From the seeds' header comment `-- Description:`; empty when there is none. */
   readonly description: string;
+  /** Left out when it depends on nothing but the order of versions. */
+  readonly dependsOn?: readonly MigrationDependency[];
 }
 
 /** A migration registered in code, as the seed documents do it. */
@@ -66,6 +76,8 @@ export interface RegisteredMigration {
   readonly name: string;
   readonly up: string | ((db: MigrationDatabase) => void);
   readonly down?: string | ((db: MigrationDatabase) => void) | null;
+  /** Versions that must be applied before it. */
+  readonly dependsOn?: readonly Version[];
 }
 
 /** What the ledger remembers of an applied migration. */

@@ -7,7 +7,14 @@
  * is for the author who has looked.
  */
 import { InputError, MigrationError, OperationError } from "../errors.ts";
-import type { AppliedMigration, Migration, MigrationBody, SqlBody } from "./migration.ts";
+import { placeOf } from "./dependencies.ts";
+import type {
+  AppliedMigration,
+  Migration,
+  MigrationBody,
+  MigrationDependency,
+  SqlBody,
+} from "./migration.ts";
 import { editsOf } from "./edits.ts";
 import { checkBody } from "./sections.ts";
 import { compareWithLedger, headOf, type MigrationStanding, textOf } from "./standing.ts";
@@ -61,10 +68,12 @@ export function planUp(
   if (target !== undefined) refuseUnknownTarget(target, standings, headOf(ledger));
   const late = standings.filter((standing) => standing.state === "late");
   if (late.length > 0 && options.allowOutOfOrder !== true) refuseLate(late, headOf(ledger));
-  return standings
+  const pending = standings
     .filter(({ state }) => state === "pending" || state === "late")
     .filter(({ version }) => target === undefined || version <= target)
-    .map(({ migration }) => stepUp(migration as Migration));
+    .map(({ migration }) => migration as Migration);
+  refuseUnmet(pending, ledger);
+  return pending.map(stepUp);
 }
 
 /** The up step of one migration, whatever the ledger says. */
@@ -82,6 +91,18 @@ export function stepUp(migration: Migration): Step {
       downSql: textOf(migration.down),
     },
   };
+}
+
+/**
+ * The up step of a migration that is undone first.
+ * @throws {MigrationError} MIGRATION_DEPENDENCY_UNMET when the ledger lacks what it has come to depend on.
+ */
+export function stepAgain(migration: Migration, ledger: readonly AppliedMigration[]): Step {
+  refuseUnmet(
+    [migration],
+    ledger.filter(({ version }) => version !== migration.version),
+  );
+  return stepUp(migration);
 }
 
 export interface PlanDownOptions {
@@ -116,6 +137,7 @@ export function planDown(
   const bodies = doomed.map((applied) =>
     downOf(applied, byVersion.get(applied.version), options.useFiles === true),
   );
+  refuseAbandoned(doomed, migrations, target);
   const stuck = doomed.filter((_, index) => bodies[index] === null);
   if (stuck.length > 0) refuseIrreversible(stuck, target);
   return doomed.map((applied, index) => ({
@@ -244,6 +266,45 @@ function refuseUnknownTarget(
     `Cannot migrate up to version ${formatVersion(target)}: no migration has it, expected one of the migrations`,
     { details: { target, versions: standings.map(({ version }) => version) } },
   );
+}
+
+/** Ascending steps meet every dependency on an earlier version; this holds whoever made the list. */
+function refuseUnmet(pending: readonly Migration[], ledger: readonly AppliedMigration[]): void {
+  const there = new Set(ledger.map(({ version }) => version));
+  for (const migration of pending) {
+    const unmet = (migration.dependsOn ?? []).find(({ version }) => !there.has(version));
+    if (unmet !== undefined) {
+      refuseDependency(
+        unmet,
+        `Cannot apply ${label(migration)}: ${placeOf(unmet)} says that it depends on ${formatVersion(unmet.version)}, which is neither applied nor planned before it, expected that version first`,
+      );
+    }
+    there.add(migration.version);
+  }
+}
+
+/** A rollback takes away every version above its target, and with them whatever depends on one of them. */
+function refuseAbandoned(
+  doomed: readonly AppliedMigration[],
+  migrations: readonly Migration[],
+  target: Version,
+): void {
+  const going = new Set(doomed.map(({ version }) => version));
+  for (const migration of migrations) {
+    if (migration.version > target) continue;
+    const lost = (migration.dependsOn ?? []).find(({ version }) => going.has(version));
+    if (lost === undefined) continue;
+    refuseDependency(
+      lost,
+      `Cannot roll back to version ${formatVersion(target)}: ${label(migration)} would stay, and ${placeOf(lost)} says that it depends on ${formatVersion(lost.version)}, expected both to go or both to stay`,
+    );
+  }
+}
+
+function refuseDependency({ version, file, line }: MigrationDependency, message: string): never {
+  throw new MigrationError("MIGRATION_DEPENDENCY_UNMET", message, {
+    details: { dependsOn: version, file, line },
+  });
 }
 
 function refuseIrreversible(stuck: readonly AppliedMigration[], target: Version): never {

@@ -2,11 +2,12 @@
 import { MigrationError, type SourcePosition } from "../errors.ts";
 import { allowanceIn } from "./allowances.ts";
 import { canonicalSql } from "./canonical-sql.ts";
+import { type Dependent, dependenceIn, dependenciesIn, parseVersions } from "./dependencies.ts";
 import { HAZARD_KINDS, parseHazardKinds } from "./hazard-kind.ts";
 import { locate, nextToken, ScanError, splitStatements, type Statement } from "./sql-scanner.ts";
 import type { SqlBody } from "./migration.ts";
 
-export interface ParsedSqlFile {
+export interface ParsedSqlFile extends Dependent {
   readonly up: SqlBody;
   readonly down: SqlBody | null;
   readonly description: string;
@@ -41,7 +42,13 @@ export function parseSqlFile(file: string, content: string): ParsedSqlFile {
   const up = markers[0];
   if (up === undefined) {
     checkBody(whole);
-    return { up: whole, down: null, description, hasSections: false };
+    return {
+      up: whole,
+      down: null,
+      description,
+      hasSections: false,
+      ...dependenciesIn(whole),
+    };
   }
   if (up.direction !== "up")
     refuseSection(whole, up.start, "the down section comes before any `-- migrate:up`");
@@ -57,12 +64,14 @@ export function parseSqlFile(file: string, content: string): ParsedSqlFile {
     refuseSection(whole, stray.start, "a statement stands before `-- migrate:up`");
   const upBody = section(whole, up.end, down?.start ?? text.length);
   checkBody(upBody);
-  if (down === undefined) return { up: upBody, down: null, description, hasSections: true };
+  const dependent = dependenciesIn({ ...whole, sql: text.slice(0, down?.start) });
+  const parsed = { up: upBody, description, hasSections: true, ...dependent };
+  if (down === undefined) return { ...parsed, down: null };
   const downBody = section(whole, down.end, text.length);
   checkBody(downBody);
   // A down section with nothing but comments is a statement of intent, not a way back.
   const isEmpty = statementsOf(downBody).length === 0;
-  return { up: upBody, down: isEmpty ? null : downBody, description, hasSections: true };
+  return { ...parsed, down: isEmpty ? null : downBody };
 }
 
 /**
@@ -72,14 +81,18 @@ export function parseSqlFile(file: string, content: string): ParsedSqlFile {
 export function parseSqlHalf(
   file: string,
   content: string,
-): { readonly body: SqlBody; readonly description: string } {
+): Dependent & { readonly body: SqlBody; readonly description: string } {
   const text = stripByteOrderMark(content);
   const body: SqlBody = { kind: "sql", sql: text, file, firstLine: 1 };
   const marker = findMarkers(body)[0];
   if (marker !== undefined)
     refuseSection(body, marker.start, "a section marker stands in one half of a pair");
   checkBody(body);
-  return { body, description: DESCRIPTION.exec(text)?.[1] ?? "" };
+  return {
+    body,
+    description: DESCRIPTION.exec(text)?.[1] ?? "",
+    ...dependenciesIn(body),
+  };
 }
 
 /** A body never changes, and is asked for its statements when it is checked and again when it runs. */
@@ -201,6 +214,10 @@ function findMarkers(body: SqlBody): Marker[] {
         continue;
       }
       if (isAllowance(body, token.start, comment)) continue;
+      if (isDependence(body, token.start, comment)) {
+        if (markers.at(-1)?.direction === "down") refuseDependence(body, token.start);
+        continue;
+      }
       const direction = marker[1];
       if (direction !== "up" && direction !== "down") {
         refuseSection(body, token.start, `\`migrate:${direction}\` is neither up nor down`);
@@ -229,6 +246,21 @@ function isAllowance(body: SqlBody, offset: number, comment: string): boolean {
     );
   }
   return true;
+}
+
+/** True for `-- migrate:depends VERSION`; what names no version would be a dependency on nothing. */
+function isDependence(body: SqlBody, offset: number, comment: string): boolean {
+  const text = dependenceIn(comment);
+  if (text === null) return false;
+  const { versions, unknown } = parseVersions(text);
+  if (unknown === null && versions.length > 0) return true;
+  const observed = unknown === null ? "no version" : JSON.stringify(unknown);
+  return refuseSection(body, offset, `\`migrate:depends\` names ${observed}`);
+}
+
+/** A rollback goes by the ledger and by order alone. */
+export function refuseDependence(body: SqlBody, offset: number): never {
+  refuseSection(body, offset, "`migrate:depends` stands in a down section");
 }
 
 /** SQLite ends a comment at LF only: in a file with bare CRs, all that follows a `--` would not run. */

@@ -1,5 +1,5 @@
 /** Written by `usagedb migrate bundle`; edit the migrations and write it again. */
-import type { BundledMigration, MigrationBundle } from "usagedb/migrate";
+import type { BundledMigration, MigrationBundle } from "../engine/source.ts";
 
 const entries: readonly BundledMigration[] = [
   {

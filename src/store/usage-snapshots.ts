@@ -152,8 +152,9 @@ export class UsageSnapshotStore {
     };
     const { sessionId, type, sinceMs, untilMs } = filter;
     add("session_id = ?", sessionId === undefined ? undefined : checkText("sessionId", sessionId));
+    // Nearly all snapshots are of one type: with `+` the session's index is taken, not the type's.
     add(
-      "snapshot_type = ?",
+      sessionId === undefined ? "snapshot_type = ?" : "+snapshot_type = ?",
       type === undefined ? undefined : checkOneOf("type", type, SNAPSHOT_TYPES),
     );
     add("timestamp >= ?", sinceMs === undefined ? undefined : checkMoment("sinceMs", sinceMs));

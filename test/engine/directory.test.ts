@@ -203,3 +203,28 @@ describe("a directory's stamp", () => {
     expect(stampOf(directory)).not.toBe(before);
   });
 });
+
+describe("dependencies of a directory", () => {
+  it("are read from SQL and from modules", () => {
+    using folder = tempFolder();
+    const directory = writeMigrations(folder.at("m"), {
+      "001_a.sql": "CREATE TABLE a (x);",
+      "002_b.sql": "-- migrate:depends 001\n-- migrate:up\nCREATE TABLE b (x);",
+      "003_c.ts": "export const dependsOn = [1, 2]; export const up = () => {};",
+    });
+    const [, b, c] = directorySource(directory).load();
+    expect(b?.dependsOn).toEqual([{ version: 1, file: `${directory}/002_b.sql`, line: 1 }]);
+    expect(c?.dependsOn?.map(({ version }) => version)).toEqual([1, 2]);
+  });
+
+  it.each([
+    ["002_b.sql", "-- migrate:depends 3\nSELECT 1;", "MIGRATION_DEPENDENCY_INVALID"],
+    ["002_b.sql", "-- migrate:depends 2\nSELECT 1;", "MIGRATION_DEPENDENCY_INVALID"],
+    ["002_b.ts", "export const dependsOn = 1, up = () => {};", "MIGRATION_DEPENDENCY_INVALID"],
+  ])("are refused in %s that says %p", (fileName, text, code) => {
+    using folder = tempFolder();
+    const files = { "001_a.sql": "SELECT 1;", [fileName]: text };
+    const directory = writeMigrations(folder.at("m"), files);
+    expect(codeOf(() => directorySource(directory).load())).toBe(code);
+  });
+});

@@ -366,6 +366,25 @@ describe("redo()", () => {
     expect(appliedVersions(db)).toEqual([1, 2]);
   });
 
+  it("undoes nothing when the changed file depends on a late one that is not applied", () => {
+    using folder = tempFolder();
+    using db = openConnection(":memory:");
+    const { "002_b.sql": late, ...others } = FILES;
+    const directory = writeMigrations(folder.at("m"), others);
+    const migrator = migratorOver(db, directorySource(directory));
+    migrator.up();
+    writeMigrations(directory, {
+      "002_b.sql": late,
+      "003_c.sql": `-- migrate:depends 002\n${FILES["003_c.sql"]}`,
+    });
+    const error = errorOf(() => migrator.redo());
+    expect(error.code).toBe("MIGRATION_DEPENDENCY_UNMET");
+    expect(error.message).toContain("003_c.sql:1");
+    expect(appliedVersions(db)).toEqual([1, 3]);
+    migrator.up({ allowOutOfOrder: true });
+    expect(migrator.redo().steps).toHaveLength(2);
+  });
+
   it("does nothing without a ledger and refuses a version whose file is gone", () => {
     using folder = tempFolder();
     using db = openConnection(":memory:");

@@ -82,4 +82,30 @@ describe("registeredSource()", () => {
     expect(stampOf("SELECT 3", "SELECT 2")).not.toBe(before);
     expect(stampOf("SELECT 1", "SELECT 3")).not.toBe(before);
   });
+
+  it("takes dependencies from the entry and from its SQL", () => {
+    const list: RegisteredMigration[] = [
+      { version: 1, name: "a", up: "SELECT 1" },
+      { version: 2, name: "b", up: "SELECT 1" },
+      { version: 3, name: "c", up: "-- migrate:depends 2\nSELECT 1", dependsOn: [1] },
+    ];
+    expect(registeredSource(list).load()[2]?.dependsOn).toEqual([
+      { version: 1, file: "003_c", line: null },
+      { version: 2, file: "003_c (up)", line: 1 },
+    ]);
+  });
+
+  it.each([
+    ["a later version", [2]],
+    ["no list", 1],
+    ["a version in a string", ["1"]],
+  ])("refuses a dependency on %s", (_, dependsOn) => {
+    const list = [
+      { version: 1, name: "a", up: "", dependsOn },
+      { version: 2, name: "b", up: "" },
+    ];
+    expect(codeOf(() => registeredSource(list as unknown as RegisteredMigration[]))).toBe(
+      "MIGRATION_DEPENDENCY_INVALID",
+    );
+  });
 });

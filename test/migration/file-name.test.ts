@@ -36,6 +36,7 @@ describe("parseFileName()", () => {
     "index.js",
     "001_notes.md",
     "Main.TS",
+    "queries.sql",
   ])("leaves %p alone", (fileName) => {
     expect(parseFileName(fileName).is).toBe("other");
   });

@@ -338,3 +338,46 @@ describe("the planner, with any files and any ledger", () => {
     );
   });
 });
+
+describe("dependencies", () => {
+  const on = (version: number, ...dependencies: number[]) => ({
+    ...sketchMigration(version),
+    dependsOn: dependencies.map((dependency) => ({
+      version: dependency,
+      file: `m/${version}.sql`,
+      line: 4,
+    })),
+  });
+
+  it("are met by what is applied and by what the plan applies before", () => {
+    const migrations = [...sketches(1, 2), on(3, 1, 2)];
+    expect(versionsOf(planUp(migrations, rows(1)))).toEqual([2, 3]);
+  });
+
+  it("are met among late files, which run by version", () => {
+    const migrations = [...sketches(1, 2), on(3, 2), on(4, 3), ...sketches(9)];
+    const plan = planUp(migrations, rows(1, 9), { allowOutOfOrder: true });
+    expect(versionsOf(plan)).toEqual([2, 3, 4]);
+  });
+
+  it.each([
+    ["comes later in the plan", [on(2, 3), ...sketches(3)], rows(), "m/2.sql:4"],
+    ["is nowhere", [on(2, 1)], rows(), "m/2.sql:4"],
+  ])("stop a step whose dependency %s, naming file and line", (_, migrations, ledger, place) => {
+    const error = errorOf(() => planUp(migrations, ledger));
+    expect(error.code).toBe("MIGRATION_DEPENDENCY_UNMET");
+    expect(error.message).toContain(place);
+  });
+
+  it("of an applied version are not asked again", () => {
+    expect(planUp([on(2, 1)], rows(2))).toEqual([]);
+  });
+
+  it("stop a rollback that would leave a dependent applied", () => {
+    const migrations = [on(1, 2), ...sketches(2)];
+    const error = errorOf(() => planDown(migrations, rows(1, 2)));
+    expect(error.code).toBe("MIGRATION_DEPENDENCY_UNMET");
+    expect(error.message).toContain("m/1.sql:4");
+    expect(versionsOf(planDown(migrations, rows(1, 2), { target: 0 }))).toEqual([2, 1]);
+  });
+});

@@ -2,7 +2,7 @@ import { describe, expect, it } from "bun:test";
 import { readFileSync } from "node:fs";
 import { readBundleEntries } from "../../src/engine/bundle.ts";
 import { directorySource } from "../../src/engine/directory.ts";
-import { bundleStamp } from "../../src/engine/source.ts";
+import { bundleStamp } from "../../src/engine/bundled-migration.ts";
 import { BAR_COLUMNS } from "../../src/store/bars.ts";
 import { EVENT_COLUMNS } from "../../src/store/events.ts";
 import { migrations } from "../../src/store/own-migrations.ts";

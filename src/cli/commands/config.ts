@@ -22,6 +22,7 @@ export const configGet: Command = {
     setting: { type: "positional", required: false, description: SETTINGS.join(", ") },
     ...GLOBAL_ARGS,
   },
+  choices: { setting: SETTINGS },
   examples: [
     ["usagedb config get", "every setting"],
     ["usagedb config get timezone", "one of them"],
@@ -61,6 +62,7 @@ export const configSet: Command = {
     },
     ...GLOBAL_ARGS,
   },
+  choices: { setting: SETTINGS },
   examples: [
     ["usagedb config set timezone Europe/Berlin", "days of reports follow this zone"],
     ["usagedb config set reset_hour 4", "days begin at four in the morning"],

@@ -48,6 +48,14 @@ const MIGRATE: CommandGroup = {
       description: "show who holds the write lock",
       load: () => (require("./migrate/lock.ts") as typeof import("./migrate/lock.ts")).lock,
     },
+    seed: {
+      description: "fill a database with the rows of an environment",
+      load: () => (require("./migrate/seed.ts") as typeof import("./migrate/seed.ts")).seed,
+    },
+    plans: {
+      description: "show how the hot queries in queries.sql would run",
+      load: () => (require("./migrate/plans.ts") as typeof import("./migrate/plans.ts")).plans,
+    },
     create: {
       description: "write an empty migration with the next version",
       load: () => (require("./migrate/create.ts") as typeof import("./migrate/create.ts")).create,
@@ -116,6 +124,10 @@ export const ROOT: CommandGroup = {
       load: () => (require("./backup.ts") as typeof import("./backup.ts")).restore,
     },
     migrate: { description: MIGRATE.meta.description, load: () => MIGRATE },
+    completion: {
+      description: "print a script that completes commands in bash, zsh or fish",
+      load: () => (require("./completion.ts") as typeof import("./completion.ts")).completion,
+    },
     version: {
       description: "print the version",
       load: () => (require("./version.ts") as typeof import("./version.ts")).version,

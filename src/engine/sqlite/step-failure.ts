@@ -1,5 +1,10 @@
 /** Why a step could not be applied, as the error of whoever must act. */
-import { MigrationError, type SourcePosition, UsageDbError } from "../../errors.ts";
+import {
+  type ErrorDetails,
+  MigrationError,
+  type SourcePosition,
+  UsageDbError,
+} from "../../errors.ts";
 import type { SqlBody } from "../../migration/migration.ts";
 import type { Step } from "../../migration/plan.ts";
 import { positionIn } from "../../migration/sections.ts";
@@ -16,17 +21,41 @@ export function actionOf({ direction, version, name }: Step): string {
   return `${direction === "up" ? "apply" : "roll back"} ${formatVersion(version)}_${name}`;
 }
 
+/** What was being done, as its errors tell it. */
+export interface FailedWork {
+  /** The words after "Cannot". */
+  readonly action: string;
+  readonly file: string;
+  /** What a failed statement is called in the catalogue. */
+  readonly code: "MIGRATION_FAILED" | "SEED_FAILED";
+  readonly details: ErrorDetails;
+  /** What to do about rows that would point at nothing, when it is not a migration's. */
+  readonly orphanHint?: string;
+}
+
+function workOf(step: Step): FailedWork {
+  const { version, name, file, direction } = step;
+  const details = { version, name, file, direction };
+  return { action: actionOf(step), file, code: "MIGRATION_FAILED", details };
+}
+
 /**
  * Refuses a step that left foreign keys broken; does nothing when there is none to blame it for.
  * @throws {MigrationError} MIGRATION_FOREIGN_KEYS with the first violations.
  */
 export function refuseViolations(step: Step, blamed: readonly ForeignKeyViolation[]): void {
+  refuseOrphans(workOf(step), blamed);
+}
+
+/** The same for any work on rows. */
+export function refuseOrphans(
+  { action, details: known, orphanHint }: FailedWork,
+  blamed: readonly ForeignKeyViolation[],
+): void {
   const [first] = blamed;
   if (first === undefined) return;
   const details = {
-    version: step.version,
-    file: step.file,
-    direction: step.direction,
+    ...known,
     violationCount: blamed.length,
     violations: blamed.slice(0, MAX_LISTED_VIOLATIONS),
   };
@@ -34,14 +63,14 @@ export function refuseViolations(step: Step, blamed: readonly ForeignKeyViolatio
   if (mismatch !== undefined) {
     throw new MigrationError(
       "MIGRATION_FOREIGN_KEYS",
-      `Cannot ${actionOf(step)}: ${mismatch}, expected every foreign key to point at a unique key`,
+      `Cannot ${action}: ${mismatch}, expected every foreign key to point at a unique key`,
       { details, hint: "Make the parent column a primary key or give it a unique index." },
     );
   }
   throw new MigrationError(
     "MIGRATION_FOREIGN_KEYS",
-    `Cannot ${actionOf(step)}: ${blamed.length} row(s) would point at nothing, the first in ${first.table} (rowid ${String(first.rowid)}) at ${first.parent}, expected none`,
-    { details },
+    `Cannot ${action}: ${blamed.length} row(s) would point at nothing, the first in ${first.table} (rowid ${String(first.rowid)}) at ${first.parent}, expected none`,
+    { details, ...(orphanHint === undefined ? {} : { hint: orphanHint }) },
   );
 }
 
@@ -52,33 +81,40 @@ export function failureOf(
   body: SqlBody | null,
   statement: Statement | null,
 ): UsageDbError {
+  return failureAt(
+    error,
+    workOf(step),
+    body !== null && statement !== null ? { body, statement } : null,
+  );
+}
+
+/** The same for any work; `place` is null when no statement is to blame. */
+export function failureAt(
+  error: unknown,
+  { action, file, code, details }: FailedWork,
+  place: { readonly body: SqlBody; readonly statement: Statement } | null,
+): UsageDbError {
   const sqliteError = isSqliteError(error)
     ? error
     : error instanceof Error && isSqliteError(error.cause)
       ? error.cause
       : null;
-  const action = actionOf(step);
-  if (sqliteError !== null && operationalCode(sqliteError) !== undefined) {
-    return toUsageDbError(sqliteError, action, { version: step.version, file: step.file });
-  }
+  if (sqliteError !== null && operationalCode(sqliteError) !== undefined)
+    return toUsageDbError(sqliteError, action, details);
   if (sqliteError === null && error instanceof UsageDbError) return error;
   // A migration's own exception says nothing about the statement that happened to run before it.
   const position =
-    body !== null && statement !== null && sqliteError !== null
-      ? positionOf(body, statement, sqliteError.byteOffset)
+    place !== null && sqliteError !== null
+      ? positionOf(place.body, place.statement, sqliteError.byteOffset)
       : null;
   const message = error instanceof Error ? error.message : String(error);
-  const place =
-    position === null ? step.file : `${position.file}:${position.line}:${position.column}`;
-  return new MigrationError("MIGRATION_FAILED", `Cannot ${action}: ${message} at ${place}`, {
+  const at = position === null ? file : `${position.file}:${position.line}:${position.column}`;
+  return new MigrationError(code, `Cannot ${action}: ${message} at ${at}`, {
     details: {
-      version: step.version,
-      name: step.name,
-      file: step.file,
-      direction: step.direction,
+      ...details,
       reason: message,
       position,
-      statement: position === null ? null : (statement?.text ?? null),
+      statement: position === null ? null : (place?.statement.text ?? null),
     },
     cause: error,
   });

@@ -1,5 +1,6 @@
-import { writeFileSync } from "node:fs";
-import { readBundleEntries, renderBundle } from "../../../engine/bundle.ts";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, relative, resolve } from "node:path";
+import { BUNDLE_HEAD, readBundleEntries, renderBundle } from "../../../engine/bundle.ts";
 import { directorySource } from "../../../engine/directory.ts";
 import { InputError } from "../../../errors.ts";
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
@@ -27,7 +28,7 @@ export const bundle: Command = {
   examples: [
     [
       "usagedb migrate bundle --dir db/migrations --out src/migrations.ts",
-      "then pass it to openDatabase or createMigrator",
+      "then hand bundleSource(migrations) to createMigrator",
     ],
   ],
   run: async ({ args, output }) => {
@@ -37,13 +38,41 @@ export const bundle: Command = {
     }
     const typesFrom =
       typeof args["types-from"] === "string" ? args["types-from"] : "usagedb/migrate";
-    const entries = readBundleEntries(directorySource(dir));
-    writeModule(out, renderBundle(entries, typesFrom));
+    const source = directorySource(dir.replace(/(?<=.)\/+$/, ""));
+    const entries = readBundleEntries(source);
+    refuseForeignFile(out);
+    writeModule(out, renderBundle(entries, { typesFrom, modulesFrom: specifierOf(out, dir) }));
     output.outcome(`Wrote ${entries.length} migration(s) to ${out}.`);
     output.json({ out, versions: entries.map(({ version }) => version) });
     return 0;
   },
 };
+
+/** The directory as a module at `out` imports from it. */
+function specifierOf(out: string, directory: string): string {
+  const path = relative(dirname(resolve(out)), resolve(directory)).replaceAll("\\", "/");
+  return path.startsWith(".") ? path : `./${path}`.replace(/\/$/, "");
+}
+
+/** A slip of the finger must not cost somebody's own module. */
+function refuseForeignFile(path: string): void {
+  if (!existsSync(path) || isWritable(path)) return;
+  throw new InputError(
+    "CLI_USAGE",
+    `Cannot write ${path}: it exists and is no bundle, expected a new file or one that \`migrate bundle\` wrote`,
+    { details: { path }, hint: "Name another --out, or delete the file first." },
+  );
+}
+
+function isWritable(path: string): boolean {
+  try {
+    const text = readFileSync(path, "utf8");
+    return text === "" || text.startsWith(BUNDLE_HEAD);
+  } catch {
+    // A folder, say: writing it fails, with the words for why.
+    return true;
+  }
+}
 
 function writeModule(path: string, text: string): void {
   try {

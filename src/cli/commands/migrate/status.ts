@@ -1,6 +1,6 @@
 import type { AppliedMigration } from "../../../migration/migration.ts";
 import { isReversible, type MigrationStanding } from "../../../migration/standing.ts";
-import { formatVersion } from "../../../migration/version.ts";
+import { formatVersion, type Version } from "../../../migration/version.ts";
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
 import { DIR_ARG } from "../../migration-source.ts";
 import { renderDrift } from "../../migration-events.ts";
@@ -51,7 +51,7 @@ export const status: Command = {
           ? `${STATE_WORDS[standing.state]} (${standing.editedSections.join(", ")})`
           : STATE_WORDS[standing.state],
         standing.applied === null ? "" : new Date(standing.applied.applied_at).toISOString(),
-        isReversible(standing) ? "" : "forward only",
+        remarksOf(standing),
       ]);
       if (rows.length > 0) {
         output.text(
@@ -76,6 +76,19 @@ export const status: Command = {
   },
 };
 
+function remarksOf(standing: MigrationStanding): string {
+  const needs = dependenciesOf(standing).map(formatVersion).join(", ");
+  return [
+    ...(isReversible(standing) ? [] : ["forward only"]),
+    ...(needs === "" ? [] : [`depends on ${needs}`]),
+  ].join(", ");
+}
+
+/** The versions that the file says it depends on; none when the file is gone. */
+function dependenciesOf({ migration }: MigrationStanding): Version[] {
+  return (migration?.dependsOn ?? []).map(({ version }) => version);
+}
+
 function appliedData(standing: MigrationStanding, applied: AppliedMigration): object {
   return {
     version: applied.version,
@@ -87,10 +100,18 @@ function appliedData(standing: MigrationStanding, applied: AppliedMigration): ob
     tool_version: applied.tool_version,
     state: standing.state,
     editedSections: standing.editedSections,
+    dependsOn: dependenciesOf(standing),
   };
 }
 
 function pendingData(standing: MigrationStanding): object {
   const { version, name, migration, state } = standing;
-  return { version, name, file: migration?.file, hasDown: isReversible(standing), state };
+  return {
+    version,
+    name,
+    file: migration?.file,
+    hasDown: isReversible(standing),
+    state,
+    dependsOn: dependenciesOf(standing),
+  };
 }

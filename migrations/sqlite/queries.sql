@@ -1,0 +1,214 @@
+-- The queries that run often, or over much, with the plans that they need. They are those of src/store, src/report and
+-- src/retention, word for word: a test runs that code and compares.
+
+-- unused-index: idx_bars_cache_provider: an index of the seed documents, for those who look at bars by provider
+-- unused-index: idx_events_hook_event_type: an index of the seed documents, for those who look at events by type
+-- unindexed-key: usage_message_rows (agent_name_id): names are never deleted, and every message would pay for the index
+-- unindexed-key: usage_message_rows (project_name_id): names are never deleted, and every message would pay for the index
+-- unindexed-key: usage_message_rows (model_name_id): names are never deleted, and every message would pay for the index
+-- unindexed-key: usage_message_rows (host_name_id): names are never deleted, and every message would pay for the index
+-- unindexed-key: usage_message_rows (source_id): sources are never deleted, and every message would pay for the index
+
+-- query: a session
+-- expect: SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (session_id=?)
+SELECT session_id, agent, project, started_at, last_seen_at, created_at, updated_at FROM sessions WHERE session_id = ?;
+
+-- query: the sessions seen last
+-- expect: SCAN sessions USING INDEX idx_sessions_last_seen_at
+-- expect: USE TEMP B-TREE FOR LAST TERM OF ORDER BY
+SELECT session_id, agent, project, started_at, last_seen_at, created_at, updated_at FROM sessions ORDER BY last_seen_at DESC, session_id LIMIT ?;
+
+-- query: the newest write that bears the clock out
+-- expect: SCAN CONSTANT ROW
+-- expect: SCALAR SUBQUERY 1
+-- expect:   SEARCH schema_migrations USING COVERING INDEX idx_schema_migrations_applied_at
+-- expect: SCALAR SUBQUERY 2
+-- expect:   SEARCH sessions USING COVERING INDEX idx_sessions_updated_at
+-- expect: SCALAR SUBQUERY 3
+-- expect:   SEARCH usage_sources
+SELECT max(
+  coalesce((SELECT max(applied_at) FROM schema_migrations), 0),
+  coalesce((SELECT max(updated_at) FROM sessions), 0),
+  coalesce((SELECT max(read_at) FROM usage_sources), 0));
+
+-- query: an event by its key
+-- expect: SEARCH events USING COVERING INDEX idx_events_dedupe_key (dedupe_key=?)
+SELECT 1 FROM events WHERE dedupe_key = ?;
+
+-- query: the newest events
+-- expect: SCAN events USING INDEX idx_events_timestamp
+SELECT id, source_app, session_id, hook_event_type, payload, chat, summary, model_name, timestamp, dedupe_key FROM events ORDER BY timestamp DESC, id DESC LIMIT ?;
+
+-- query: the active settings
+-- expect: SEARCH usage_config USING INDEX idx_usage_config_active (is_active=?)
+SELECT id, plan, custom_limit_tokens, view, timezone, time_format, theme, refresh_rate, refresh_per_second, reset_hour, created_at, updated_at, is_active FROM usage_config WHERE is_active = 1;
+
+-- query: the newest snapshots
+-- expect: SCAN usage_snapshots USING INDEX idx_usage_snapshots_timestamp
+SELECT id, session_id, snapshot_data, snapshot_type, timestamp FROM usage_snapshots ORDER BY timestamp DESC, id DESC LIMIT ?;
+
+-- query: the newest snapshots of a session
+-- expect: SEARCH usage_snapshots USING INDEX idx_usage_snapshots_session_id (session_id=?)
+SELECT id, session_id, snapshot_data, snapshot_type, timestamp FROM usage_snapshots WHERE session_id = ? ORDER BY timestamp DESC, id DESC LIMIT ?;
+
+-- query: the newest snapshot of a type in a session
+-- expect: SEARCH usage_snapshots USING INDEX idx_usage_snapshots_session_id (session_id=?)
+SELECT id, session_id, snapshot_data, snapshot_type, timestamp FROM usage_snapshots WHERE session_id = ? AND +snapshot_type = ? ORDER BY timestamp DESC, id DESC LIMIT ?;
+
+-- query: the newest snapshots of a type
+-- expect: SEARCH usage_snapshots USING INDEX idx_usage_snapshots_type (snapshot_type=?)
+SELECT id, session_id, snapshot_data, snapshot_type, timestamp FROM usage_snapshots WHERE snapshot_type = ? ORDER BY timestamp DESC, id DESC LIMIT ?;
+
+-- query: expired snapshots
+-- expect: SEARCH usage_snapshots USING COVERING INDEX idx_usage_snapshots_timestamp (timestamp<?)
+SELECT count(*), min(id), max(id) FROM usage_snapshots WHERE timestamp < ?;
+
+-- query: what a prune keeps
+-- expect: SEARCH usage_snapshots USING COVERING INDEX idx_usage_snapshots_timestamp (timestamp>?)
+SELECT count(*), min(timestamp) FROM usage_snapshots WHERE timestamp >= ?;
+
+-- query: the end of a range to prune
+-- expect: CO-ROUTINE (subquery-1)
+-- expect:   SEARCH usage_snapshots USING INTEGER PRIMARY KEY (rowid>?)
+-- expect: SEARCH (subquery-1)
+SELECT max(id) FROM (SELECT id FROM usage_snapshots WHERE id >= ? ORDER BY id LIMIT ?);
+
+-- query: a range to prune
+-- expect: SEARCH usage_snapshots USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)
+DELETE FROM usage_snapshots WHERE id BETWEEN ? AND ? AND timestamp < ?;
+
+-- query: the newest snapshot that bears the clock out
+-- expect: SEARCH usage_snapshots USING COVERING INDEX idx_usage_snapshots_timestamp (timestamp<?)
+SELECT max(timestamp) FROM usage_snapshots WHERE timestamp <= ?;
+
+-- query: a source by its path
+-- expect: SEARCH usage_sources USING COVERING INDEX sqlite_autoindex_usage_sources_1 (path=?)
+SELECT source_id FROM usage_sources WHERE path = ?;
+
+-- query: messages of one id
+-- expect: SEARCH usage_message_rows USING INDEX idx_usage_message_rows_key (message_id=?)
+SELECT id, request_id, session_name_id, project_name_id, model_name_id, timestamp, is_sidechain, input_tokens,
+  output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reported_cost_usd
+FROM usage_message_rows
+WHERE message_id = ? AND agent_name_id = ?;
+
+-- query: messages of a session
+-- expect: SEARCH m USING INTEGER PRIMARY KEY (rowid=?)
+-- expect: LIST SUBQUERY 2
+-- expect:   SEARCH usage_message_rows USING COVERING INDEX idx_usage_message_rows_session (session_name_id=?)
+-- expect:   SCALAR SUBQUERY 1
+-- expect:     SEARCH usage_names USING COVERING INDEX sqlite_autoindex_usage_names_1 (name=?)
+-- expect: SEARCH agent USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
+-- expect: SEARCH session USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
+-- expect: SEARCH project USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
+-- expect: SEARCH model USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
+-- expect: SEARCH host USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
+-- expect: USE TEMP B-TREE FOR ORDER BY
+SELECT id, agent, message_id, request_id, session_id, project, model, host, timestamp, is_sidechain, input_tokens, output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reported_cost_usd, source_id, source_offset
+FROM usage_messages
+WHERE id IN (SELECT id FROM usage_message_rows WHERE session_name_id = (SELECT name_id FROM usage_names WHERE name = ?))
+ORDER BY timestamp, id;
+
+-- query: the number of a name
+-- expect: SEARCH usage_names USING COVERING INDEX sqlite_autoindex_usage_names_1 (name=?)
+SELECT name_id FROM usage_names WHERE name = ?;
+
+-- query: the name of a number
+-- expect: SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
+SELECT name FROM usage_names WHERE name_id = ?;
+
+-- query: a session's usage by model
+-- expect: SEARCH m USING INDEX idx_usage_message_rows_session (session_name_id=?)
+-- expect: SCALAR SUBQUERY 1
+-- expect:   SEARCH usage_names USING COVERING INDEX sqlite_autoindex_usage_names_1 (name=?)
+-- expect: SEARCH n USING INTEGER PRIMARY KEY (rowid=?)
+-- expect: USE TEMP B-TREE FOR GROUP BY
+-- expect: USE TEMP B-TREE FOR ORDER BY
+SELECT n.name AS model, count(*) AS message_count, min(timestamp) AS first_at, max(timestamp) AS last_at,
+  sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+  sum(cache_write_5m_tokens) AS cache_write_5m_tokens, sum(cache_write_1h_tokens) AS cache_write_1h_tokens,
+  sum(cache_read_tokens) AS cache_read_tokens
+FROM usage_message_rows AS m
+JOIN usage_names AS n ON n.name_id = m.model_name_id
+WHERE m.session_name_id = (SELECT name_id FROM usage_names WHERE name = ?)
+GROUP BY m.model_name_id
+ORDER BY model;
+
+-- query: usage of a part of an hour
+-- expect: SEARCH usage_message_rows USING INDEX idx_usage_message_rows_timestamp (timestamp>? AND timestamp<?)
+-- expect: USE TEMP B-TREE FOR GROUP BY
+-- expect: CORRELATED SCALAR SUBQUERY 1
+-- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
+-- expect: CORRELATED SCALAR SUBQUERY 2
+-- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
+-- expect: CORRELATED SCALAR SUBQUERY 3
+-- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
+SELECT (SELECT name FROM usage_names WHERE name_id = model_name_id) AS model, NULL AS hour, NULL AS session_id, (SELECT name FROM usage_names WHERE name_id = project_name_id) AS project, (SELECT name FROM usage_names WHERE name_id = agent_name_id) AS agent, count(*) AS message_count,
+  min(timestamp) AS first_at, max(timestamp) AS last_at, sum(reported_cost_usd) AS reported_cost_usd,
+  sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+  sum(cache_write_5m_tokens) AS cache_write_5m_tokens,
+  sum(cache_write_1h_tokens) AS cache_write_1h_tokens, sum(cache_read_tokens) AS cache_read_tokens,
+  max((input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens)) AS request_tokens
+FROM usage_message_rows
+WHERE timestamp >= ? AND timestamp < ?
+GROUP BY model_name_id, project_name_id, agent_name_id;
+
+-- query: usage by session
+-- expect: SEARCH usage_message_rows USING INDEX idx_usage_message_rows_timestamp (timestamp>? AND timestamp<?)
+-- expect: USE TEMP B-TREE FOR GROUP BY
+-- expect: CORRELATED SCALAR SUBQUERY 1
+-- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
+-- expect: CORRELATED SCALAR SUBQUERY 2
+-- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
+-- expect: CORRELATED SCALAR SUBQUERY 3
+-- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
+-- expect: CORRELATED SCALAR SUBQUERY 4
+-- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
+SELECT (SELECT name FROM usage_names WHERE name_id = model_name_id) AS model, NULL AS hour, (SELECT name FROM usage_names WHERE name_id = session_name_id) AS session_id, (SELECT name FROM usage_names WHERE name_id = project_name_id) AS project, (SELECT name FROM usage_names WHERE name_id = agent_name_id) AS agent, count(*) AS message_count,
+  min(timestamp) AS first_at, max(timestamp) AS last_at, sum(reported_cost_usd) AS reported_cost_usd,
+  sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+  sum(cache_write_5m_tokens) AS cache_write_5m_tokens,
+  sum(cache_write_1h_tokens) AS cache_write_1h_tokens, sum(cache_read_tokens) AS cache_read_tokens,
+  max((input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens)) AS request_tokens
+FROM usage_message_rows
+WHERE timestamp >= ? AND timestamp < ?
+GROUP BY model_name_id, session_name_id, project_name_id, agent_name_id;
+
+-- query: hours of a range
+-- expect: SEARCH usage_rollups USING PRIMARY KEY (hour>? AND hour<?)
+SELECT hour, project, model, agent, message_count, input_tokens, output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reported_cost_usd, cost_picousd, first_at, last_at
+FROM usage_rollups
+WHERE hour >= ? AND hour < ?
+ORDER BY hour, project, model, agent;
+
+-- query: a rollup by its key
+-- expect: SEARCH usage_rollups USING PRIMARY KEY (hour=? AND project=? AND model=? AND agent=?)
+SELECT hour, project, model, agent, message_count, input_tokens, output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reported_cost_usd, cost_picousd, first_at, last_at FROM usage_rollups WHERE hour = ? AND project = ? AND model = ? AND agent = ?;
+
+-- query: the first and the last message of an hour
+-- expect: SEARCH agent USING COVERING INDEX sqlite_autoindex_usage_names_1 (name=?)
+-- expect: SEARCH project USING COVERING INDEX sqlite_autoindex_usage_names_1 (name=?)
+-- expect: SEARCH model USING COVERING INDEX sqlite_autoindex_usage_names_1 (name=?)
+-- expect: SEARCH m USING INDEX idx_usage_message_rows_timestamp (timestamp>? AND timestamp<?)
+-- expect: SEARCH session USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
+-- expect: SEARCH host USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
+SELECT min(timestamp), max(timestamp)
+FROM usage_messages
+WHERE timestamp >= ?1 AND timestamp < ?1 + 3600000 AND project = ?2 AND model = ?3 AND agent = ?4;
+
+-- query: every price
+-- expect: SCAN prices USING INDEX idx_prices_key
+SELECT price_id, model, kind, valid_from, rates, source, created_at FROM prices ORDER BY model, kind, valid_from;
+
+-- query: bars of one provider
+-- expect: SEARCH bars_cache USING INDEX sqlite_autoindex_bars_cache_1 (symbol=? AND provider=? AND timeframe=? AND timestamp>? AND timestamp<?)
+SELECT symbol, provider, timeframe, timestamp, open, high, low, close, volume, revision, providerPriority, insertedAt FROM bars_cache
+WHERE symbol = ? AND provider = ? AND timeframe = ? AND timestamp >= ? AND timestamp < ?
+ORDER BY timestamp;
+
+-- query: bars of all providers
+-- expect: SEARCH bars_cache USING INDEX idx_bars_cache_lookup (symbol=? AND timeframe=? AND timestamp>? AND timestamp<?)
+-- expect: USE TEMP B-TREE FOR LAST 2 TERMS OF ORDER BY
+SELECT symbol, provider, timeframe, timestamp, open, high, low, close, volume, revision, providerPriority, insertedAt FROM bars_cache
+WHERE symbol = ? AND timeframe = ? AND timestamp >= ? AND timestamp < ?
+ORDER BY timestamp, providerPriority, provider;
