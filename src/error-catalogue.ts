@@ -175,8 +175,8 @@ export const ERROR_CATALOGUE = Object.freeze({
   LEDGER_FOREIGN: entry(
     "operator",
     1,
-    "`schema_migrations` exists but was written by another tool or an earlier product.",
-    "Use another file; the ledger is left as it is.",
+    "The ledger was written by another tool or an earlier product; it is left as it is.",
+    "Take it over with `migrate adopt --dir`, or use another file.",
   ),
   MIGRATIONS_NOT_FOUND: entry(
     "operator",
@@ -189,6 +189,12 @@ export const ERROR_CATALOGUE = Object.freeze({
     1,
     "A migration file's name is not `<version>_<name>` with a known ending.",
     "Rename it like `003_add_user_tracking.sql`, or move it out of the directory.",
+  ),
+  MIGRATION_LAYOUT_INVALID: entry(
+    "author",
+    1,
+    "A directory mixes the layouts of several tools, or its journal and its files disagree.",
+    "Keep the migrations of one tool in a directory, as that tool wrote them.",
   ),
   MIGRATION_VERSION_DUPLICATE: entry(
     "author",
@@ -369,6 +375,24 @@ export const ERROR_CATALOGUE = Object.freeze({
     1,
     "Rows of the old file are not accounted for; nothing was brought in.",
     "Report it with the message and the version of usagedb.",
+  ),
+  ADOPT_LEDGER_UNKNOWN: entry(
+    "operator",
+    1,
+    "A database has no ledger of a tool known here, or those of several.",
+    "Name the tool with `--from`, or use `migrate baseline` for a database without a ledger.",
+  ),
+  ADOPT_LEDGER_DIRTY: entry(
+    "operator",
+    1,
+    "The other tool left a migration half done, or its lock held.",
+    "Mend what the message names with that tool, and adopt again.",
+  ),
+  ADOPT_LEDGER_DIFFERS: entry(
+    "operator",
+    3,
+    "The other tool's ledger and the files of `--dir` do not say the same; nothing was written.",
+    "Restore the files that ran, and bring the older ones that did not run up with that tool.",
   ),
   BASELINE_LEDGER_EXISTS: entry(
     "operator",

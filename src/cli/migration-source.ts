@@ -9,7 +9,8 @@ export const DIR_ARG = {
   dir: {
     type: "string",
     valueHint: "MIGRATIONS",
-    description: "a directory of migrations other than the product's own",
+    description:
+      "a directory of migrations other than the product's own: ours, or as dbmate, goose, golang-migrate, sqlx, Diesel or drizzle keep them",
   },
 } as const;
 

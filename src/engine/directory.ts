@@ -1,7 +1,8 @@
 /** A directory of migrations: stamped without opening a file, listed and read only when needed. */
-import { readdirSync } from "node:fs";
+import { type Dirent, readdirSync, readFileSync, statSync } from "node:fs";
 import { OperationError } from "../errors.ts";
 import type { MigrationFiles } from "../migration/assemble.ts";
+import type { DirectoryLayout, DirectoryListing } from "../migration/layout.ts";
 import type { MigrationSource } from "./source.ts";
 import { stampDirectory } from "./up-to-date.ts";
 
@@ -15,15 +16,15 @@ export interface DirectorySource extends MigrationSource {
  * A source over a directory; it is listed anew at each use, and its files are read by `load()`. A listing
  * that was kept would be older than the stamp taken beside it, and a file added in between would be
  * stamped as applied without ever having run.
- * The source's methods throw MIGRATIONS_NOT_FOUND, MIGRATION_FILE_INVALID or MIGRATION_VERSION_DUPLICATE:
- * a rollback that lives from the ledger does not need the directory at all.
+ * The source's methods throw MIGRATIONS_NOT_FOUND, MIGRATION_LAYOUT_INVALID, MIGRATION_FILE_INVALID or
+ * MIGRATION_VERSION_DUPLICATE: a rollback that lives from the ledger does not need the directory at all.
  */
 export function directorySource(directory: string): DirectorySource {
   const files = (): readonly MigrationFiles[] => {
     // Not loaded with this module: an up-to-date database needs the stamp and nothing else.
-    const { assembleFiles } =
-      require("../migration/assemble.ts") as typeof import("../migration/assemble.ts");
-    return assembleFiles(listDirectory(directory));
+    const { assembleDirectory } =
+      require("../migration/layout.ts") as typeof import("../migration/layout.ts");
+    return assembleDirectory(listDirectory(directory));
   };
   return {
     location: directory,
@@ -40,8 +41,42 @@ export function directorySource(directory: string): DirectorySource {
   };
 }
 
-function listDirectory(directory: string): string[] {
-  return reading(directory, () => readdirSync(directory).sort());
+/** The layout that a directory's migrations are in. Throws as the source's methods do. */
+export function directoryLayout(directory: string): DirectoryLayout {
+  const { layoutOf } = require("../migration/layout.ts") as typeof import("../migration/layout.ts");
+  return layoutOf(listDirectory(directory));
+}
+
+/** Every entry, links followed, and the names inside the folders. */
+function listDirectory(directory: string): DirectoryListing {
+  return reading(directory, () => {
+    const fileNames: string[] = [];
+    const folders = new Map<string, readonly string[]>();
+    const entries = readdirSync(directory, { withFileTypes: true });
+    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const { name } = entry;
+      // A folder that is named like a file is taken for one, and refused when it is read.
+      if (name.endsWith(".sql") || !isFolder(directory, entry)) fileNames.push(name);
+      else if (!name.startsWith(".")) folders.set(name, namesIn(`${directory}/${name}`));
+    }
+    const hasJournal = folders.get("meta")?.includes("_journal.json") === true;
+    const journal = hasJournal ? readFileSync(`${directory}/meta/_journal.json`, "utf8") : null;
+    return { fileNames, folders, journal };
+  });
+}
+
+/** None for a folder that may not be read: where it should be a migration, that is then what is said of it. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function isFolder(directory: string, entry: Dirent): boolean {
+  if (!entry.isSymbolicLink()) return entry.isDirectory();
+  return statSync(`${directory}/${entry.name}`, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 function reading<T>(directory: string, read: () => T): T {

@@ -4,6 +4,7 @@ import { MigrationError } from "../errors.ts";
 import type { MigrationFiles } from "../migration/assemble.ts";
 import type { Migration } from "../migration/migration.ts";
 import {
+  type HalfText,
   checksumModule,
   moduleMigration,
   pairMigration,
@@ -39,12 +40,11 @@ export function readSqlMigration(
   read: TextReader,
 ): Migration {
   if (layout.kind === "pair") {
-    return pairMigration(
-      version,
-      name,
-      read(layout.up),
-      layout.down === null ? null : read(layout.down),
-    );
+    const runsInTransaction =
+      layout.settings === undefined || saysTransaction(read(layout.settings));
+    const half = (fileName: string): HalfText => ({ ...read(fileName), runsInTransaction });
+    const down = layout.down === null ? null : half(layout.down);
+    return pairMigration(version, name, half(layout.up), down);
   }
   const { file, text } = read(layout.fileName);
   return sqlMigration(version, name, file, text);
@@ -66,4 +66,25 @@ function loadModule(file: string): Record<string, unknown> {
       { details: { file }, cause },
     );
   }
+}
+
+/** Diesel takes a `metadata.toml` without `run_in_transaction` for one that says false. */
+function saysTransaction({
+  file,
+  text,
+}: {
+  readonly file: string;
+  readonly text: string;
+}): boolean {
+  let settings: unknown;
+  try {
+    settings = Bun.TOML.parse(text);
+  } catch (cause) {
+    throw new MigrationError(
+      "MIGRATION_FILE_INVALID",
+      `Cannot read ${file}: it is not TOML, expected Diesel's settings of a migration`,
+      { details: { fileName: file, reason: "not TOML" }, cause },
+    );
+  }
+  return (settings as Record<string, unknown>)["run_in_transaction"] === true;
 }

@@ -34,20 +34,26 @@ export function sqlMigration(
   return { version, name, file, checksum: checksumSql(parsed.up.sql), ...parsed };
 }
 
+/** One text of a pair. */
+export interface HalfText extends SourceText {
+  /** False when something beside the text says so; true when left out. */
+  readonly runsInTransaction?: boolean;
+}
+
 /** Reads a pair of texts; `down` is null when the pair has no second half. */
 export function pairMigration(
   version: Version,
   name: string,
-  up: SourceText,
-  down: SourceText | null,
+  up: HalfText,
+  down: HalfText | null,
 ): Migration {
-  const { body, ...described } = parseSqlHalf(up.file, up.text);
+  const { body, ...described } = parseSqlHalf(up.file, up.text, up.runsInTransaction);
   return {
     version,
     name,
     file: up.file,
     up: body,
-    down: down === null ? null : parseDownHalf(down.file, down.text),
+    down: down === null ? null : parseDownHalf(down),
     checksum: checksumSql(body.sql),
     ...described,
   };
@@ -57,8 +63,8 @@ export function pairMigration(
  * Reads the text of a down alone.
  * @throws {MigrationError} MIGRATION_SECTION_INVALID for dependencies, or what reading SQL throws.
  */
-export function parseDownHalf(file: string, text: string): SqlBody {
-  const { body, dependsOn } = parseSqlHalf(file, text);
+export function parseDownHalf({ file, text, runsInTransaction }: HalfText): SqlBody {
+  const { body, dependsOn } = parseSqlHalf(file, text, runsInTransaction);
   if (dependsOn !== undefined) refuseDependence(body, body.sql.search(/--[ \t]*migrate[ \t]*:/i));
   return body;
 }

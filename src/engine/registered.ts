@@ -98,7 +98,9 @@ function bodyOf(
 ): MigrationBody {
   if (typeof body === "string") {
     const origin = `${file} (${direction})`;
-    return direction === "up" ? parseSqlHalf(origin, body).body : parseDownHalf(origin, body);
+    return direction === "up"
+      ? parseSqlHalf(origin, body).body
+      : parseDownHalf({ file: origin, text: body });
   }
   return functionBody(body, file, direction);
 }

@@ -9,7 +9,13 @@ export interface MigrationFiles {
   readonly name: string;
   readonly layout:
     | { readonly kind: "sql"; readonly fileName: string }
-    | { readonly kind: "pair"; readonly up: string; readonly down: string | null }
+    | {
+        readonly kind: "pair";
+        readonly up: string;
+        readonly down: string | null;
+        /** A `metadata.toml` that says how both are to be run. */
+        readonly settings?: string;
+      }
     | { readonly kind: "module"; readonly fileName: string };
 }
 
@@ -19,8 +25,9 @@ export interface MigrationFiles {
  *   MIGRATION_VERSION_DUPLICATE for two files with one version.
  */
 export function assembleFiles(fileNames: readonly string[]): MigrationFiles[] {
-  const byVersion = new Map<Version, MigrationFiles>();
+  const found = new Map<Version, MigrationFiles>();
   const downs = new Map<Version, { readonly name: string; readonly fileName: string }>();
+  const programs = new Map<Version, string>();
   for (const fileName of fileNames) {
     const verdict = parseFileName(fileName);
     if (verdict.is === "other") continue;
@@ -31,6 +38,10 @@ export function assembleFiles(fileNames: readonly string[]): MigrationFiles[] {
         { details: { fileName, reason: verdict.reason } },
       );
     }
+    if (verdict.is === "program") {
+      programs.set(verdict.version, fileName);
+      continue;
+    }
     const { version, name, kind } = verdict.file;
     if (kind === "down") {
       const other = downs.get(version);
@@ -38,14 +49,43 @@ export function assembleFiles(fileNames: readonly string[]): MigrationFiles[] {
       downs.set(version, { name, fileName });
       continue;
     }
-    const other = byVersion.get(version);
+    const other = found.get(version);
     if (other !== undefined) refuseDuplicate(version, mainFile(other), fileName);
     const layout: MigrationFiles["layout"] =
       kind === "up" ? { kind: "pair", up: fileName, down: null } : { kind, fileName };
-    byVersion.set(version, { version, name, layout });
+    found.set(version, { version, name, layout });
   }
-  for (const [version, down] of downs) joinDown(byVersion, version, down);
-  return [...byVersion.values()].sort((a, b) => a.version - b.version);
+  for (const [version, down] of downs) joinDown(found, version, down);
+  for (const [version, fileName] of programs) if (!found.has(version)) refuseProgram(fileName);
+  return [...found.values()].sort(byVersion);
+}
+
+/** Ascending. */
+export function byVersion(left: MigrationFiles, right: MigrationFiles): number {
+  return left.version - right.version;
+}
+
+/** @throws {MigrationError} MIGRATION_VERSION_DUPLICATE when two have the same version. */
+export function refuseDuplicateFolders(all: readonly MigrationFiles[]): void {
+  const first = new Map<Version, string>();
+  for (const files of all) {
+    const other = first.get(files.version);
+    if (other !== undefined) refuseDuplicate(files.version, other, mainFile(files));
+    first.set(files.version, mainFile(files));
+  }
+}
+
+/** Left out in silence, what it does would be missing from the schema that later files build on. */
+function refuseProgram(fileName: string): never {
+  const reason = "it is a program of another tool";
+  throw new MigrationError(
+    "MIGRATION_FILE_INVALID",
+    `Cannot use ${fileName}: ${reason}, expected SQL`,
+    {
+      details: { fileName, reason },
+      hint: "Write what it does into a .sql file of the same version beside it.",
+    },
+  );
 }
 
 /** The file that errors and status name for a version. */
@@ -54,13 +94,13 @@ export function mainFile(files: MigrationFiles): string {
 }
 
 function joinDown(
-  byVersion: Map<Version, MigrationFiles>,
+  found: Map<Version, MigrationFiles>,
   version: Version,
   down: { readonly name: string; readonly fileName: string },
 ): void {
-  const up = byVersion.get(version);
+  const up = found.get(version);
   if (up?.layout.kind === "pair" && up.name === down.name) {
-    byVersion.set(version, { ...up, layout: { ...up.layout, down: down.fileName } });
+    found.set(version, { ...up, layout: { ...up.layout, down: down.fileName } });
     return;
   }
   if (up !== undefined) refuseDuplicate(version, mainFile(up), down.fileName);

@@ -13,6 +13,8 @@ export interface MigrationFileName {
 export type FileNameVerdict =
   | { readonly is: "migration"; readonly file: MigrationFileName }
   | { readonly is: "other" }
+  /** A migration that another tool runs as a program, in a language that is not ours. */
+  | { readonly is: "program"; readonly version: Version }
   | { readonly is: "malformed"; readonly reason: string };
 
 /** The hot queries that are kept beside the migrations. */
@@ -23,6 +25,14 @@ const OTHER: FileNameVerdict = { is: "other" };
 /** Names a migration may have after its version: one path segment without control or shell characters. */
 const NAME = /^[\p{L}\p{N}][\p{L}\p{M}\p{N}_.\- ]*$/u;
 
+/** goose's in Go and Rails' in Ruby; tests have other names. */
+const PROGRAM = /^(\d{1,15})_\w+(?<!_test)\.(?:go|rb)$/;
+
+/** True for what may stand behind a version: letters, digits, `_`, `-`, `.` and spaces. */
+export function isMigrationName(name: string): boolean {
+  return NAME.test(name);
+}
+
 /**
  * Sorts a directory entry into migration, something else (notes, types, tests) or a malformed migration.
  * A file that ends in `.sql`, or starts with a digit and ends like a module, is never silently something else;
@@ -31,6 +41,8 @@ const NAME = /^[\p{L}\p{N}][\p{L}\p{M}\p{N}_.\- ]*$/u;
 export function parseFileName(fileName: string): FileNameVerdict {
   if (fileName.startsWith(".") || fileName.endsWith("~") || fileName === QUERIES_FILE) return OTHER;
   if (fileName.endsWith(".sql")) return parseStem(fileName.slice(0, -4), "sql");
+  const program = parseVersion(PROGRAM.exec(fileName)?.[1] ?? "");
+  if (program !== undefined) return { is: "program", version: program };
   const ending = /\.(sql|[mc]?[tj]s)$/i.exec(fileName)?.[0];
   if (ending === undefined) return OTHER;
   if (/\.d\.[mc]?ts$/i.test(fileName) || /\.(test|spec)\.\w+$/i.test(fileName)) return OTHER;

@@ -3,6 +3,7 @@ import { MigrationError, type SourcePosition } from "../errors.ts";
 import { allowanceIn } from "./allowances.ts";
 import { canonicalSql } from "./canonical-sql.ts";
 import { type Dependent, dependenceIn, dependenciesIn, parseVersions } from "./dependencies.ts";
+import { type GooseAnnotation, gooseAnnotation, GooseReader } from "./goose.ts";
 import { HAZARD_KINDS, parseHazardKinds } from "./hazard-kind.ts";
 import { locate, nextToken, ScanError, splitStatements, type Statement } from "./sql-scanner.ts";
 import type { SqlBody } from "./migration.ts";
@@ -19,7 +20,11 @@ const BYTE_ORDER_MARK = 0xfeff;
 /** `migrate:up` and anything a slip of the finger makes of it. */
 const MARKER = /^--[ \t]*migrate[ \t]*:[ \t]*(\S*)[ \t]*(.*?)[ \t\r]*$/i;
 /** Sections of other tools: read as plain SQL, their down would run right after their up. */
-const FOREIGN_MARKER = /^--[ \t]*(\+goose|\+migrate|rambler|\/\/[ \t]*@undo)\b/i;
+const FOREIGN_MARKER = /^--[ \t]*(\+migrate|rambler|\/\/[ \t]*@undo)\b/i;
+/** What dbmate writes behind a marker; goose, sqlx and Diesel say the same in other words. */
+const NO_TRANSACTION = "transaction:false";
+/** The first words of a sqlx migration that is not to run in a transaction. */
+const SQLX_NO_TRANSACTION = "-- no-transaction";
 /**
  * A comment that says nothing but a misspelt marker (`migrate down`, `migration: up`, `mirgate:down`) or
  * another tool's heading (`Up`, `Down Migration`, `==== DOWN ====`). Taken for a remark, it would leave the
@@ -30,7 +35,7 @@ const MISSPELT_MARKER =
 const DESCRIPTION = /^--[ \t]*Description:[ \t]*(.+?)[ \t\r]*$/im;
 
 /**
- * Parses one `.sql` file that may have `-- migrate:up` and `-- migrate:down` sections.
+ * Parses one `.sql` file that may have `-- migrate:up` and `-- migrate:down` sections, or goose's.
  * @throws {MigrationError} MIGRATION_SECTION_INVALID, MIGRATION_SQL_UNTERMINATED, MIGRATION_SQL_NUL,
  *   MIGRATION_TRANSACTION_CONTROL or MIGRATION_STATEMENT_FORBIDDEN, with file, line and column.
  */
@@ -41,6 +46,7 @@ export function parseSqlFile(file: string, content: string): ParsedSqlFile {
   const description = DESCRIPTION.exec(text)?.[1] ?? "";
   const up = markers[0];
   if (up === undefined) {
+    refuseSqlxOption(whole);
     checkBody(whole);
     return {
       up: whole,
@@ -51,17 +57,20 @@ export function parseSqlFile(file: string, content: string): ParsedSqlFile {
     };
   }
   if (up.direction !== "up")
-    refuseSection(whole, up.start, "the down section comes before any `-- migrate:up`");
+    refuseSection(whole, up.start, `the down section comes before any \`${STYLES[up.style].up}\``);
   const [, down, surplus] = markers;
   if (down !== undefined && down.direction === "up")
-    refuseSection(whole, down.start, "`-- migrate:up` appears twice");
+    refuseSection(whole, down.start, `\`${STYLES[down.style].up}\` appears twice`);
   if (surplus !== undefined) {
-    refuseSection(whole, surplus.start, `\`-- migrate:${surplus.direction}\` appears twice`);
+    const marker = STYLES[surplus.style][surplus.direction];
+    refuseSection(whole, surplus.start, `\`${marker}\` appears twice`);
   }
+  if (down !== undefined && down.style !== up.style)
+    refuseSection(whole, down.start, "it has the markers of two tools");
   const before: SqlBody = { ...whole, sql: text.slice(0, up.start) };
   const stray = statementsOf(before)[0];
   if (stray !== undefined)
-    refuseSection(whole, stray.start, "a statement stands before `-- migrate:up`");
+    refuseSection(whole, stray.start, `a statement stands before \`${STYLES[up.style].up}\``);
   const upBody = section(whole, up.end, down?.start ?? text.length);
   checkBody(upBody);
   const dependent = dependenciesIn({ ...whole, sql: text.slice(0, down?.start) });
@@ -76,17 +85,21 @@ export function parseSqlFile(file: string, content: string): ParsedSqlFile {
 
 /**
  * Parses one half of a `.up.sql` / `.down.sql` pair, in which section markers have no place.
+ * @param runsInTransaction false when something beside the text says so, as Diesel's `metadata.toml` does.
  * @throws {MigrationError} as `parseSqlFile`.
  */
 export function parseSqlHalf(
   file: string,
   content: string,
+  runsInTransaction = true,
 ): Dependent & { readonly body: SqlBody; readonly description: string } {
   const text = stripByteOrderMark(content);
   const body: SqlBody = { kind: "sql", sql: text, file, firstLine: 1 };
   const marker = findMarkers(body)[0];
   if (marker !== undefined)
     refuseSection(body, marker.start, "a section marker stands in one half of a pair");
+  if (!runsInTransaction) refuseOption(body, 0, NO_TRANSACTION);
+  refuseSqlxOption(body);
   checkBody(body);
   return {
     body,
@@ -187,7 +200,14 @@ export function checkBody(body: SqlBody): void {
   for (const statement of statementsOf(body)) checkStatement(body, statement);
 }
 
+/** The markers of each tool whose files have both sections, for messages. */
+const STYLES = {
+  migrate: { up: "-- migrate:up", down: "-- migrate:down" },
+  goose: { up: "-- +goose Up", down: "-- +goose Down" },
+} as const;
+
 interface Marker {
+  readonly style: keyof typeof STYLES;
   readonly direction: "up" | "down";
   readonly start: number;
   /** Offset of the first character of the line after the marker. */
@@ -200,6 +220,7 @@ function findMarkers(body: SqlBody): Marker[] {
   if (!text.includes("--") && !text.includes("/*")) return [];
   return scanning(body, () => {
     const markers: Marker[] = [];
+    const goose = new GooseReader();
     for (let token = nextToken(text, 0); token !== undefined; token = nextToken(text, token.end)) {
       if (token.kind !== "comment") continue;
       const comment = text.slice(token.start, token.end);
@@ -207,6 +228,14 @@ function findMarkers(body: SqlBody): Marker[] {
       const foreign = FOREIGN_MARKER.exec(comment);
       if (foreign !== null)
         refuseSection(body, token.start, `it has a \`${foreign[1]}\` annotation of another tool`);
+      const end = Math.min(token.end + 1, text.length);
+      const annotation = gooseAnnotation(comment);
+      if (annotation !== null) {
+        checkGoose(body, token.start, { annotation, wrong: goose.take(annotation, token.start) });
+        if (annotation === "up" || annotation === "down")
+          markers.push({ style: "goose", direction: annotation, start: token.start, end });
+        continue;
+      }
       const marker = MARKER.exec(comment);
       if (marker === null) {
         if (MISSPELT_MARKER.test(comment))
@@ -222,14 +251,40 @@ function findMarkers(body: SqlBody): Marker[] {
       if (direction !== "up" && direction !== "down") {
         refuseSection(body, token.start, `\`migrate:${direction}\` is neither up nor down`);
       }
-      if (marker[2] !== "")
-        refuseSection(body, token.start, `the option \`${marker[2]}\` is not known`);
+      if (marker[2] !== undefined && marker[2] !== "") refuseOption(body, token.start, marker[2]);
       if (!isAloneOnLine(text, token.start))
         refuseSection(body, token.start, "a marker stands behind a statement on the same line");
-      markers.push({ direction, start: token.start, end: Math.min(token.end + 1, text.length) });
+      markers.push({ style: "migrate", direction, start: token.start, end });
     }
+    if (goose.openStatement !== null)
+      refuseGoose(body, goose.openStatement, "the statement begun here is never ended");
     return markers;
   });
+}
+
+/** goose looks for its annotations at the start of a line only: what it would not see is not taken for one. */
+function checkGoose(
+  body: SqlBody,
+  offset: number,
+  { annotation, wrong }: { readonly annotation: GooseAnnotation; readonly wrong: string | null },
+): void {
+  if (offset > 0 && body.sql[offset - 1] !== "\n")
+    refuseGoose(body, offset, "the annotation does not stand at the start of its line");
+  if (wrong !== null) refuseGoose(body, offset, wrong);
+  if (annotation === "no-transaction") refuseOption(body, offset, NO_TRANSACTION);
+}
+
+/** Every tool's way of asking for something else than one transaction ends up here. */
+function refuseOption(body: SqlBody, offset: number, option: string): never {
+  refuseSection(body, offset, `the option \`${option}\` is not known`);
+}
+
+function refuseSqlxOption(body: SqlBody): void {
+  if (body.sql.startsWith(SQLX_NO_TRANSACTION)) refuseOption(body, 0, NO_TRANSACTION);
+}
+
+function refuseGoose(body: SqlBody, offset: number, observed: string): never {
+  refuseSection(body, offset, observed, "annotations that goose would read the same way");
 }
 
 /** True for `-- migrate:allow KIND`; a misspelt kind would allow nothing, in silence. */
@@ -307,11 +362,16 @@ function scanning<T>(body: SqlBody, scan: () => T): T {
   }
 }
 
-function refuseSection(body: SqlBody, offset: number, observed: string): never {
+function refuseSection(
+  body: SqlBody,
+  offset: number,
+  observed: string,
+  expected = "one `-- migrate:up` and at most one `-- migrate:down` after it",
+): never {
   const position = positionIn(body, offset);
   throw new MigrationError(
     "MIGRATION_SECTION_INVALID",
-    `Cannot read ${where(position)}: ${observed}, expected one \`-- migrate:up\` and at most one \`-- migrate:down\` after it`,
+    `Cannot read ${where(position)}: ${observed}, expected ${expected}`,
     { details: { position } },
   );
 }

@@ -174,7 +174,8 @@ export interface Statement {
 const LEADING_WORDS = 4;
 
 /**
- * Splits SQL into statements; a trigger's body stays whole, empty statements vanish.
+ * Splits SQL into statements; a trigger's body stays whole, empty statements vanish. drizzle's breakpoints end
+ * a statement as a semicolon does: in its files the last one before them may be without.
  * @throws {ScanError} for anything unterminated, a trigger without its END included.
  */
 export function splitStatements(sql: string): Statement[] {
@@ -194,7 +195,10 @@ export function splitStatements(sql: string): Statement[] {
     endState = "none";
   };
   for (let token = nextToken(sql, 0); token !== undefined; token = nextToken(sql, token.end)) {
-    if (token.kind === "comment") continue;
+    if (token.kind === "comment") {
+      if (isBreakpoint(sql, token) && (!isTrigger || endState === "end")) flush();
+      continue;
+    }
     const isSemicolon = token.kind === "operator" && sql.charCodeAt(token.start) === SEMICOLON;
     if (isSemicolon && (!isTrigger || endState === "end")) {
       flush();
@@ -226,6 +230,12 @@ export function splitStatements(sql: string): Statement[] {
   }
   flush();
   return statements;
+}
+
+const BREAKPOINT = "--> statement-breakpoint";
+
+function isBreakpoint(sql: string, { start }: Token): boolean {
+  return sql.charCodeAt(start + 2) === GREATER_THAN && sql.startsWith(BREAKPOINT, start);
 }
 
 function isTriggerHead(words: readonly string[]): boolean {

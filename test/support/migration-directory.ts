@@ -1,15 +1,17 @@
 /** Migration directories on disk. */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
-/** Writes the files and returns the directory; call it again to add or change some. */
+/** Writes the files, folders included, and returns the directory; call it again to add or change some. */
 export function writeMigrations(
   directory: string,
   files: Readonly<Record<string, string | Uint8Array>>,
 ): string {
   mkdirSync(directory, { recursive: true });
   for (const [fileName, content] of Object.entries(files)) {
-    writeFileSync(join(directory, fileName), content);
+    const path = join(directory, fileName);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content);
   }
   return directory;
 }

@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { directorySource } from "../../../engine/directory.ts";
+import { directoryLayout, directorySource } from "../../../engine/directory.ts";
 import { InputError, OperationError } from "../../../errors.ts";
 import { parseFileName } from "../../../migration/file-name.ts";
 import { formatVersion, NO_VERSION } from "../../../migration/version.ts";
@@ -27,11 +27,14 @@ export const create: Command = {
     ],
   ],
   run: async ({ args, output, now }) => {
-    const directory = typeof args["dir"] === "string" ? args["dir"] : "migrations/sqlite";
+    const directory =
+      typeof args["dir"] === "string" ? args["dir"].replace(/(?<=.)\/+$/, "") : "migrations/sqlite";
     const name = snakeCase(String(args["name"]));
     const verdict = parseFileName(`1_${name}.sql`);
     if (verdict.is !== "migration" || verdict.file.kind !== "sql") refuseName(String(args["name"]));
     makeDirectory(directory);
+    const layout = directoryLayout(directory);
+    if (layout === "drizzle-journal" || layout === "drizzle-folders") refuseDrizzle(directory);
     const newest = directorySource(directory).versions().at(-1) ?? NO_VERSION;
     const isTimed = String(newest).length >= TIMESTAMP_DIGITS;
     const createdAt = new Date(now()).toISOString();
@@ -40,23 +43,55 @@ export const create: Command = {
       ? Math.max(newest + 1, Number(createdAt.slice(0, 19).replace(/\D/g, "")))
       : newest + 1;
     const version = formatVersion(next);
-    const fileName = `${version}_${name}.sql`;
-    const path = `${directory}/${fileName}`;
-    try {
-      writeFileSync(path, template(`${version}_${name}`, createdAt.slice(0, 10)), { flag: "wx" });
-    } catch (cause) {
-      if (!(cause instanceof Error && "code" in cause && cause.code === "EEXIST")) throw cause;
-      throw new InputError(
-        "MIGRATION_FILE_EXISTS",
-        `Cannot create ${path}: it exists, expected a new name`,
-        { details: { path }, cause },
-      );
-    }
+    const path =
+      layout === "diesel"
+        ? `${directory}/${isTimed ? dashed(version) : version}_${name}`
+        : `${directory}/${version}_${name}.sql`;
+    refusingExisting(path, () => {
+      if (layout === "diesel") writeFolder(path);
+      else
+        writeFileSync(path, template(`${version}_${name}`, createdAt.slice(0, 10)), { flag: "wx" });
+    });
     output.text(path);
     output.json({ path, version: Number(version), name });
     return 0;
   },
 };
+
+/** As Diesel writes its folders: `2023-01-31-123456`. */
+function dashed(version: string): string {
+  return version.replace(/^(\d{4})(\d\d)(\d\d)(\d{6})$/, "$1-$2-$3-$4");
+}
+
+function writeFolder(path: string): void {
+  mkdirSync(path);
+  writeFileSync(`${path}/up.sql`, "", { flag: "wx" });
+  writeFileSync(`${path}/down.sql`, "", { flag: "wx" });
+}
+
+function refusingExisting(path: string, write: () => void): void {
+  try {
+    write();
+  } catch (cause) {
+    if (!(cause instanceof Error && "code" in cause && cause.code === "EEXIST")) throw cause;
+    throw new InputError(
+      "MIGRATION_FILE_EXISTS",
+      `Cannot create ${path}: it exists, expected a new name`,
+      { details: { path }, cause },
+    );
+  }
+}
+
+function refuseDrizzle(directory: string): never {
+  throw new InputError(
+    "CLI_USAGE",
+    `Cannot create a migration in ${directory}: it is drizzle's, expected a directory without its snapshots`,
+    {
+      details: { directory },
+      hint: "Run `drizzle-kit generate`, which keeps its journal and snapshots in step.",
+    },
+  );
+}
 
 function makeDirectory(directory: string): void {
   try {
