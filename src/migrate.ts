@@ -35,6 +35,12 @@ export { parseQueries, type QueryFile } from "./migration/queries.ts";
 export { readSeed, type Seed, seedFromText } from "./engine/seed-file.ts";
 export { applySeed, type SeedOptions, type SeedReport } from "./engine/sqlite/seed.ts";
 export { declareEnvironment } from "./engine/sqlite/seed-environment.ts";
+export {
+  adoptLedger,
+  type AdoptLedgerOptions,
+  type LedgerAdoption,
+} from "./engine/sqlite/foreign-ledgers/adopt.ts";
+export type { ForeignTool } from "./engine/sqlite/foreign-ledgers/foreign-ledger.ts";
 export type { SafetyBackup } from "./engine/sqlite/safety-backup.ts";
 export type { HazardKind } from "./migration/hazard-kind.ts";
 export type {

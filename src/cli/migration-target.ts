@@ -46,6 +46,11 @@ export async function openTarget(
       connection,
       source,
       migrator: async (onEvent, guard) => {
+        if (own === null) {
+          const { refuseForeignLedger } =
+            await import("../engine/sqlite/foreign-ledgers/detect.ts");
+          refuseForeignLedger(connection, source);
+        }
         const { createMigrator } = await import("../engine/migrator.ts");
         const { createSqliteDriver } = await import("../engine/sqlite/driver.ts");
         const driver = createSqliteDriver(

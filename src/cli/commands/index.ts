@@ -66,7 +66,8 @@ const MIGRATE: CommandGroup = {
         (require("./test-migrations.ts") as typeof import("./test-migrations.ts")).testMigrations,
     },
     adopt: {
-      description: "bring an earlier usage database's rows into this one",
+      description:
+        "take over another tool's database, or bring an earlier usage database's rows in",
       load: () => (require("./migrate/adopt.ts") as typeof import("./migrate/adopt.ts")).adopt,
     },
     baseline: {

@@ -6,6 +6,22 @@ export const PROGRESS_TABLE = "schema_migrations_progress";
 export const SEEDS_TABLE = "schema_migrations_seeds";
 /** Where the ledger of another tool stands that had the name of ours. */
 export const FORMER_LEDGER_TABLE = "schema_migrations_before_usagedb";
+/** The same for the table with the lock of one whose names were the user's own. */
+export const FORMER_LOCK_TABLE = "schema_migrations_before_usagedb_lock";
+
+/** Where other tools remember what they applied; a ledger that was taken over stays as they left it. */
+const FOREIGN_TABLES: readonly string[] = [
+  "goose_db_version",
+  "_sqlx_migrations",
+  "__drizzle_migrations",
+  "kysely_migration",
+  "kysely_migration_lock",
+  "knex_migrations",
+  "knex_migrations_lock",
+  "SequelizeMeta",
+  "ar_internal_metadata",
+  "__diesel_schema_migrations",
+];
 
 /** What schema hashes, comparisons and analyses leave out. */
 export const ENGINE_TABLES: ReadonlySet<string> = new Set([
@@ -14,6 +30,8 @@ export const ENGINE_TABLES: ReadonlySet<string> = new Set([
   PROGRESS_TABLE,
   SEEDS_TABLE,
   FORMER_LEDGER_TABLE,
+  FORMER_LOCK_TABLE,
+  ...FOREIGN_TABLES,
 ]);
 
 /** The same as a list for `NOT IN (…)`. */

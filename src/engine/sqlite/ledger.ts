@@ -53,7 +53,7 @@ function ledgerColumns(connection: Connection): readonly unknown[] | null {
     .split(", ")
     .filter((column) => !columns.includes(column));
   if (missing.length === 0) return columns;
-  const hint = earlierDatabaseHint(connection);
+  const hint = earlierDatabaseHint(connection) ?? adoptHint(connection);
   throw new OperationError(
     "LEDGER_FOREIGN",
     `Cannot use the ledger of ${connection.path}: ${LEDGER_TABLE} has no column ${missing.join(", ")}, expected a ledger written by usagedb`,
@@ -62,6 +62,13 @@ function ledgerColumns(connection: Connection): readonly unknown[] | null {
       ...(hint === undefined ? {} : { hint }),
     },
   );
+}
+
+/** Loaded only for a ledger that is not ours. */
+function adoptHint(connection: Connection): string | undefined {
+  const { foreignLedgerHint } =
+    require("./foreign-ledgers/detect.ts") as typeof import("./foreign-ledgers/detect.ts");
+  return foreignLedgerHint(connection);
 }
 
 const lacksColumns = (columns: readonly unknown[]): boolean =>

@@ -95,13 +95,19 @@ export interface SchemaObject {
 /**
  * Describes every object but the engine's and SQLite's own, ordered by type and name.
  * Tables are described by their columns, keys and checks, not by text: ALTER and a down leave other text behind.
+ * @param except tables that are left out too, with what belongs to them.
  */
-export function describeSchema(connection: Connection): SchemaObject[] {
+export function describeSchema(
+  connection: Connection,
+  except: readonly string[] = [],
+): SchemaObject[] {
   const objects = connection.readOnce(
     `SELECT type, name, sql
      FROM sqlite_schema
-     WHERE sql IS NOT NULL AND tbl_name NOT IN (${ENGINE_TABLES_SQL}) AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+     WHERE sql IS NOT NULL AND tbl_name NOT IN (${ENGINE_TABLES_SQL})
+       AND tbl_name NOT IN (SELECT value FROM json_each(?)) AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
      ORDER BY type, name`,
+    JSON.stringify(except),
   );
   return objects.map(([type, name, sql]) => {
     const object = { type: type as SchemaObject["type"], name: name as string };

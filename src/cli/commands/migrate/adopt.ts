@@ -1,5 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { backupDatabase, type BackupReport } from "../../../engine/sqlite/backup.ts";
+import { FOREIGN_TOOLS } from "../../../engine/sqlite/foreign-ledgers/foreign-ledger.ts";
 import { openConnection } from "../../../engine/sqlite/open.ts";
 import { type ExitCode, refuseValue, UsageDbError } from "../../../errors.ts";
 import { adoptEventsDb, type AdoptionReport } from "../../../ingest/events-db/adopt.ts";
@@ -14,11 +15,31 @@ export const adopt: Command = {
   meta: {
     name: "adopt",
     description:
-      "Bring the rows of an earlier usage database, events.db, into this one; the old file stays as it is",
+      "Take over a database that another migration tool migrated (--dir), or bring the rows of an earlier usage database, events.db, into this one",
   },
   args: {
-    file: { type: "positional", required: true, description: "the old file" },
-    "dry-run": { type: "boolean", description: "print the balance, and write nothing" },
+    file: {
+      type: "positional",
+      required: false,
+      description: "the earlier usage database; it stays as it is",
+    },
+    dir: {
+      type: "string",
+      valueHint: "MIGRATIONS",
+      description:
+        "the migrations that the other tool applied to --db, as they stand; for those that are programs (knex, kysely, umzug, Rails) write .sql files with the same versions and names",
+    },
+    from: {
+      type: "string",
+      valueHint: "TOOL",
+      description: `whose ledger counts, where there are several: ${FOREIGN_TOOLS.join(", ")}`,
+    },
+    table: {
+      type: "string",
+      valueHint: "NAME",
+      description: "the table of that ledger, where the tool was told to use another; needs --from",
+    },
+    "dry-run": { type: "boolean", description: "print what would be written, and write nothing" },
     "no-backup": {
       type: "boolean",
       description: "do not copy a database that exists before writing into it",
@@ -29,9 +50,21 @@ export const adopt: Command = {
     ["usagedb migrate adopt events.db --dry-run", "see where every row would go"],
     ["usagedb migrate adopt events.db", "into your own database; running it again adds nothing"],
     ["usagedb migrate adopt events.db --db new.db", "into a new file"],
+    [
+      "usagedb migrate adopt --dir db/migrations --db app.db --dry-run",
+      "see which versions the ledger of dbmate, goose, sqlx, ... has",
+    ],
+    [
+      "usagedb migrate adopt --dir db/migrations --db app.db",
+      "go on from there with `up`; the other tool's rows are kept",
+    ],
   ],
   run: async (context) => {
     const { args, env } = context;
+    const isLedger = ["dir", "from", "table"].some((name) => args[name] !== undefined);
+    if (isLedger || args["file"] === undefined) {
+      return (await import("../../ledger-adoption.ts")).adoptForeignLedger(context);
+    }
     using source = new EventsDb(String(args["file"]));
     const target = databasePath(args["db"], env);
     const exists = target !== "" && existsSync(target);
