@@ -154,6 +154,12 @@ export const ERROR_CATALOGUE = Object.freeze({
     "A row breaks a constraint of its table; nothing was written.",
     "Correct the value that the message names.",
   ),
+  CHANGE_FILE_INVALID: entry(
+    "caller",
+    1,
+    "A change file is not what `usagedb export` wrote, or not all of it; nothing was brought in.",
+    "Export it again, and copy it whole.",
+  ),
   QUERY_REFUSED: entry(
     "caller",
     2,

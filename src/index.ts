@@ -29,6 +29,9 @@ export {
   restoreDatabase,
   type RestoreReport,
 } from "./engine/sqlite/backup.ts";
+export type { ChangeCounts } from "./ingest/exchange/change-file.ts";
+export { exportChanges, type ExportOptions } from "./ingest/exchange/export.ts";
+export { importChanges, type ImportOptions, type ImportReport } from "./ingest/exchange/import.ts";
 export { claudeRoots } from "./ingest/claude/roots.ts";
 export {
   type SyncEvent,

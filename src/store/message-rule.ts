@@ -51,12 +51,27 @@ export function totalTokens(counts: TokenCounts): number {
   );
 }
 
-/** True when `candidate` should stand for the message instead of `known`. */
-export function isBetter(
-  candidate: TokenCounts & { readonly is_sidechain: 0 | 1; readonly timestamp: number },
-  known: TokenCounts & { readonly is_sidechain: 0 | 1; readonly timestamp: number },
-): boolean {
+/**
+ * True when `candidate` should stand for the message instead of `known`. A strict order over everything that may
+ * differ between two lines, so that it does not matter which was read first.
+ */
+export function isBetter(candidate: Comparable, known: Comparable): boolean {
   if (candidate.is_sidechain !== known.is_sidechain) return candidate.is_sidechain === 0;
   const difference = totalTokens(candidate) - totalTokens(known);
-  return difference !== 0 ? difference > 0 : candidate.timestamp < known.timestamp;
+  if (difference !== 0) return difference > 0;
+  if (candidate.timestamp !== known.timestamp) return candidate.timestamp < known.timestamp;
+  for (const name of TIE_BREAKERS) {
+    if (candidate[name] !== known[name]) return candidate[name] > known[name];
+  }
+  return false;
 }
+
+type Comparable = TokenCounts & { readonly is_sidechain: 0 | 1; readonly timestamp: number };
+
+/** Equal totals that are made up differently: rare, and then any fixed order does. */
+const TIE_BREAKERS = [
+  "output_tokens",
+  "input_tokens",
+  "cache_write_1h_tokens",
+  "cache_write_5m_tokens",
+] as const;

@@ -446,10 +446,31 @@ ALTER TABLE usage_rollups DROP COLUMN first_at;
 ALTER TABLE usage_rollups DROP COLUMN cost_picousd;
 `,
   },
+  {
+    version: 11,
+    name: "create_usage_host",
+    fileName: "011_create_usage_host.sql",
+    sql: `-- Migration: 011_create_usage_host
+-- Description: The name by which other machines know this database
+-- Created: 2026-11-20
+
+-- migrate:up
+
+-- One row, made when something is first exported.
+CREATE TABLE usage_host (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  host TEXT NOT NULL CHECK (host <> ''),
+  created_at INTEGER NOT NULL CHECK (created_at BETWEEN 100000000000 AND 253402300799999)
+) STRICT;
+
+-- migrate:down
+DROP TABLE usage_host;
+`,
+  },
 ];
 
 export const migrations: MigrationBundle = {
-  stamp: "bundle:20bdcc99292c9daca85a1873b1b562850e308e6598e87f32c2f1d643d6452a9f",
-  versions: [1, 2, 3, 4, 5, 6, 7, 8],
+  stamp: "bundle:c4ded174fea82454083b057b654262c5641f465f21c2b917e9136de650ae402b",
+  versions: [1, 2, 3, 4, 5, 6, 7, 8, 11],
   load: () => entries,
 };

@@ -5,6 +5,7 @@ import { EventStore } from "./events.ts";
 import { PriceStore } from "./prices.ts";
 import { SessionStore } from "./sessions.ts";
 import { UsageConfigStore } from "./usage-config.ts";
+import { ownHost } from "./usage-host.ts";
 import { UsageMessageStore } from "./usage-messages.ts";
 import { UsageRollupStore } from "./usage-rollups.ts";
 import { UsageSnapshotStore } from "./usage-snapshots.ts";
@@ -27,6 +28,8 @@ export interface UsageStore {
   readonly prices: PriceStore;
   readonly sources: UsageSourceStore;
   readonly bars: BarStore;
+  /** The name by which other machines know this database; made up, and written, at the first call. */
+  readonly host: () => string;
 }
 
 /** Statements are compiled when they are first used, so an unused aggregate costs nothing. */
@@ -52,5 +55,6 @@ export function createUsageStore(
     prices,
     sources: new UsageSourceStore(connection, now),
     bars: new BarStore(connection, now),
+    host: () => ownHost(connection, now),
   };
 }

@@ -6,8 +6,10 @@ import { bundleStamp } from "../../src/engine/bundled-migration.ts";
 import { BAR_COLUMNS } from "../../src/store/bars.ts";
 import { EVENT_COLUMNS } from "../../src/store/events.ts";
 import { migrations } from "../../src/store/own-migrations.ts";
+import { PRICE_COLUMNS } from "../../src/store/prices.ts";
 import { SESSION_COLUMNS } from "../../src/store/sessions.ts";
 import { DEFAULT_SETTINGS, USAGE_CONFIG_COLUMNS } from "../../src/store/usage-config.ts";
+import { USAGE_HOST_COLUMNS } from "../../src/store/usage-host.ts";
 import { USAGE_MESSAGE_COLUMNS } from "../../src/store/usage-messages.ts";
 import { USAGE_ROLLUP_COLUMNS } from "../../src/store/usage-rollups.ts";
 import { USAGE_SNAPSHOT_COLUMNS } from "../../src/store/usage-snapshots.ts";
@@ -24,6 +26,8 @@ const TABLES = {
   usage_sources: USAGE_SOURCE_COLUMNS,
   usage_messages: USAGE_MESSAGE_COLUMNS,
   usage_rollups: USAGE_ROLLUP_COLUMNS,
+  prices: PRICE_COLUMNS,
+  usage_host: USAGE_HOST_COLUMNS,
 } as const;
 
 describe("the schema", () => {

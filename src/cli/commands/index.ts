@@ -103,6 +103,14 @@ export const ROOT: CommandGroup = {
     },
     config: { description: "show and change the settings", load: () => CONFIG },
     snapshots: { description: "list and add usage snapshots", load: () => SNAPSHOTS },
+    export: {
+      description: "write what this database knows, for another machine's",
+      load: () => (require("./exchange.ts") as typeof import("./exchange.ts")).exportCommand,
+    },
+    import: {
+      description: "bring in what another machine exported",
+      load: () => (require("./exchange.ts") as typeof import("./exchange.ts")).importCommand,
+    },
     query: {
       description: "run one SELECT that cannot write",
       load: () => (require("./query.ts") as typeof import("./query.ts")).query,

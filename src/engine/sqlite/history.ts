@@ -67,20 +67,23 @@ export function readHistory(connection: Connection): HistoryEntry[] {
   const columnsOf = (table: string): readonly unknown[] =>
     connection.readOnce(`SELECT name FROM pragma_table_info('${table}')`).map(([name]) => name);
   if (columnsOf(HISTORY_TABLE).length > 0)
-    sources.push(`SELECT ${COLUMNS}, id FROM schema_migrations_history`);
+    sources.push(
+      `SELECT ${COLUMNS}, id, CASE WHEN action LIKE 'repair%' OR action = 'baseline' THEN 2 ELSE 0 END
+       FROM schema_migrations_history`,
+    );
   if (hasLedger(connection)) {
     // A ledger of usagedb 0.1 knows neither.
     const known = columnsOf(LEDGER_TABLE);
     const orNull = (column: string): string => (known.includes(column) ? column : "NULL");
     sources.push(
       `SELECT applied_at, version, name, 'up', 'done', execution_time_ms, tool_version,
-         ${orNull("applied_by")}, ${orNull("backup_path")}, NULL, NULL
+         ${orNull("applied_by")}, ${orNull("backup_path")}, NULL, NULL, 1
        FROM schema_migrations`,
     );
   }
   if (sources.length === 0) return [];
-  // Entries of one moment: the order of the history first, then the versions as they were applied.
-  return connection.readOnce(`${sources.join(" UNION ALL ")} ORDER BY 1, 11 NULLS LAST, 2`).map(
+  // Of one moment: what led to the versions that are applied, these, and what was said of them afterwards.
+  return connection.readOnce(`${sources.join(" UNION ALL ")} ORDER BY 1, 12, 11, 2`).map(
     ([
       at,
       version,

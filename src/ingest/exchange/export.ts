@@ -1,0 +1,96 @@
+/** What this database knows, as a file for another one. */
+import { checkInteger } from "../../store/checks.ts";
+import type { UsageStore } from "../../store/usage-store.ts";
+import { type ChangeCounts, ChangeFileWriter } from "./change-file.ts";
+import type { EventRow, MessageRow, SessionRow } from "./rows.ts";
+
+export interface ExportOptions {
+  /** Only messages and events that are not older, with their sessions; epoch milliseconds, 0 for everything. */
+  readonly sinceMs?: number;
+  readonly onProgress?: (done: number) => void;
+}
+
+const PAGE_ROWS = 5000;
+
+/**
+ * Writes a change file, in the place of one that was there; others go on writing meanwhile.
+ * @throws {InputError} CHANGE_FILE_INVALID when the file cannot be made.
+ */
+export function exportChanges(
+  store: UsageStore,
+  path: string,
+  { sinceMs = 0, onProgress }: ExportOptions = {},
+): ChangeCounts & { readonly host: string } {
+  checkInteger("sinceMs", sinceMs, 0, Number.MAX_SAFE_INTEGER);
+  const host = store.host();
+  using file = new ChangeFileWriter(path, { host, exportedAt: store.now(), sinceMs });
+  let done = 0;
+  return store.connection.reading(() => {
+    for (const session of sessionsOf(store, sinceMs)) file.add({ session });
+    for (const message of messagesOf(store, sinceMs, host)) {
+      file.add({ message });
+      if (++done % PAGE_ROWS === 0) onProgress?.(done);
+    }
+    for (const event of eventsOf(store, sinceMs)) file.add({ event });
+    return { ...file.finish(), host };
+  });
+}
+
+function sessionsOf({ connection }: UsageStore, sinceMs: number): SessionRow[] {
+  return connection
+    .prepare<SessionRow>(
+      `SELECT session_id, agent, project, started_at, last_seen_at
+       FROM sessions
+       WHERE coalesce(last_seen_at, updated_at) >= ?
+       ORDER BY session_id`,
+      "read sessions",
+    )
+    .all(sinceMs);
+}
+
+/** Page by page along the key, so that memory does not grow with the ledger. */
+function* messagesOf(
+  { connection }: UsageStore,
+  sinceMs: number,
+  host: string,
+): Generator<MessageRow> {
+  const page = connection.prepare<MessageRow & { readonly id: number }>(
+    `SELECT id, agent, message_id, request_id, session_id, project, model, coalesce(host, ?1) AS host, timestamp,
+       is_sidechain, input_tokens, output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens,
+       reported_cost_usd
+     FROM usage_messages
+     WHERE id > ?2 AND timestamp >= ?3
+     ORDER BY id
+     LIMIT ${PAGE_ROWS}`,
+    "read messages",
+  );
+  let last = 0;
+  for (;;) {
+    const rows = page.all(host, last, sinceMs);
+    for (const { id, ...row } of rows) {
+      last = id;
+      yield row;
+    }
+    if (rows.length < PAGE_ROWS) return;
+  }
+}
+
+function* eventsOf({ connection }: UsageStore, sinceMs: number): Generator<EventRow> {
+  const page = connection.prepare<EventRow & { readonly id: number }>(
+    `SELECT id, source_app, session_id, hook_event_type, payload, chat, summary, model_name, timestamp, dedupe_key
+     FROM events
+     WHERE id > ? AND timestamp >= ? AND dedupe_key IS NOT NULL
+     ORDER BY id
+     LIMIT ${PAGE_ROWS}`,
+    "read events",
+  );
+  let last = 0;
+  for (;;) {
+    const rows = page.all(last, sinceMs);
+    for (const { id, ...row } of rows) {
+      last = id;
+      yield row;
+    }
+    if (rows.length < PAGE_ROWS) return;
+  }
+}

@@ -1,0 +1,102 @@
+/** What another machine's database knows, brought into this one: any order, any number of times, the same totals. */
+import type { RecordOutcome } from "../../store/usage-messages.ts";
+import type { UsageStore } from "../../store/usage-store.ts";
+import { learnPrices } from "../price-catalogue.ts";
+import { type ChangeRow, checkChangeFile, readChanges } from "./change-file.ts";
+import type { EventRow, MessageRow, SessionRow } from "./rows.ts";
+
+export interface ImportOptions {
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Stops after the running batch; what was brought in stays, and running it again goes on. */
+  readonly signal?: AbortSignal;
+}
+
+export interface ImportReport {
+  /** The machine that wrote the file. */
+  readonly host: string;
+  readonly messages: RecordOutcome;
+  readonly events: { readonly inserted: number; readonly known: number };
+  readonly sessions: number;
+}
+
+/** Rows a transaction: few enough to keep the write lock short. */
+const BATCH_ROWS = 5000;
+
+/**
+ * Brings a change file in, after it was read to its end and proved whole. Each batch is one transaction with its
+ * hours; a kill leaves a part of the file brought in, and a second run the whole.
+ * @throws {InputError} CHANGE_FILE_INVALID before anything is written.
+ */
+export async function importChanges(
+  store: UsageStore,
+  path: string,
+  { onProgress, signal }: ImportOptions = {},
+): Promise<ImportReport> {
+  const { header, counts } = await checkChangeFile(path);
+  const total = counts.sessions + counts.messages + counts.events;
+  const run = new ImportRun(store);
+  let batch: ChangeRow[] = [];
+  let done = 0;
+  const flush = async (): Promise<void> => {
+    run.store(batch);
+    done += batch.length;
+    batch = [];
+    onProgress?.(done, total);
+    await Bun.sleep(0);
+    signal?.throwIfAborted();
+  };
+  for await (const row of readChanges(path)) {
+    batch.push(row);
+    if (batch.length >= BATCH_ROWS) await flush();
+  }
+  await flush();
+  return { host: header.host, ...run.report };
+}
+
+class ImportRun {
+  readonly #store: UsageStore;
+  readonly #own: string;
+  readonly #messages = { inserted: 0, updated: 0, unchanged: 0, replays: 0 };
+  readonly #events = { inserted: 0, known: 0 };
+  #sessions = 0;
+
+  constructor(store: UsageStore) {
+    this.#store = store;
+    this.#own = store.host();
+  }
+
+  get report(): Omit<ImportReport, "host"> {
+    return { messages: this.#messages, events: this.#events, sessions: this.#sessions };
+  }
+
+  store(rows: readonly ChangeRow[]): void {
+    const sessions = rows.flatMap((row) => ("session" in row ? [row.session] : []));
+    const messages = rows.flatMap((row) => ("message" in row ? [row.message] : []));
+    const events = rows.flatMap((row) => ("event" in row ? [row.event] : []));
+    this.#store.connection.transaction(() => {
+      for (const session of sessions) this.#addSession(session);
+      learnPrices(this.#store, messages);
+      const outcome = this.#store.messages.record(messages.map((row) => this.#messageOf(row)));
+      for (const name of ["inserted", "updated", "unchanged", "replays"] as const)
+        this.#messages[name] += outcome[name];
+      for (const event of events) this.#addEvent(event);
+    }, "import changes");
+  }
+
+  #addSession(session: SessionRow): void {
+    this.#store.sessions.upsert(session);
+    this.#sessions++;
+  }
+
+  #messageOf({
+    host,
+    ...row
+  }: MessageRow): Parameters<UsageStore["messages"]["record"]>[0][number] {
+    return { ...row, host: host === this.#own ? null : host, source_id: null, source_offset: null };
+  }
+
+  #addEvent(event: EventRow): void {
+    if (this.#store.events.insert(event)) this.#events.inserted++;
+    else this.#events.known++;
+  }
+}

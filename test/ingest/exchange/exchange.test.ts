@@ -1,0 +1,169 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { describe, expect, it } from "bun:test";
+import fc from "fast-check";
+import type { NewUsageMessage, UsageDb } from "../../../src/index.ts";
+import { exportChanges } from "../../../src/ingest/exchange/export.ts";
+import { importChanges } from "../../../src/ingest/exchange/import.ts";
+import { verifyRollups } from "../../../src/report/verify.ts";
+import { errorOfAsync } from "../../support/error-of.ts";
+import { chance, FAULT_ROUNDS } from "../../support/fault-rounds.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
+import { clockedDb, NOON } from "../../support/usage-db.ts";
+import { message } from "../../support/usage-message.ts";
+
+function record(db: UsageDb, messages: readonly NewUsageMessage[]): void {
+  for (const { session_id } of messages)
+    db.sessions.upsert({ session_id, agent: "claude", project: "/p" });
+  db.messages.record(messages);
+}
+
+/** Everything that a report could say, and nothing of where it came from. */
+function contentOf(db: UsageDb): unknown {
+  const read = (sql: string): unknown => db.connection.readOnce(sql);
+  return [
+    read(`SELECT agent, message_id, request_id, session_id, project, model, timestamp, is_sidechain, input_tokens,
+       output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reported_cost_usd
+     FROM usage_messages ORDER BY agent, message_id, request_id`),
+    read("SELECT * FROM usage_rollups ORDER BY hour, project, model, agent"),
+    read("SELECT session_id, agent, project, started_at, last_seen_at FROM sessions ORDER BY 1"),
+    read("SELECT dedupe_key, payload FROM events ORDER BY 1"),
+  ];
+}
+
+describe("exportChanges() and importChanges()", () => {
+  it("carry messages, sessions and events over, once, with the machine they came from", async () => {
+    using folder = tempFolder();
+    using there = clockedDb();
+    using here = clockedDb();
+    record(there.db, [message({ reported_cost_usd: 0.25 }), message({ message_id: "msg_2" })]);
+    const event = { source_app: "claude", session_id: "s1", hook_event_type: "Stop", payload: {} };
+    there.db.events.insert({ ...event, dedupe_key: "once" });
+    there.db.events.insert(event);
+    const file = folder.at("a.changes");
+    const written = exportChanges(there.db, file);
+    expect(written).toMatchObject({ messages: 2, sessions: 1, events: 1 });
+    expect(await importChanges(here.db, file)).toMatchObject({
+      host: written.host,
+      messages: { inserted: 2, unchanged: 0 },
+      events: { inserted: 1, known: 0 },
+    });
+    expect(here.db.messages.bySession("s1").map(({ host }) => host)).toEqual([
+      written.host,
+      written.host,
+    ]);
+    const before = contentOf(here.db);
+    expect(await importChanges(here.db, file)).toMatchObject({
+      messages: { inserted: 0, updated: 0, unchanged: 2 },
+      events: { inserted: 0, known: 1 },
+    });
+    expect(contentOf(here.db)).toEqual(before);
+    expect(verifyRollups(here.db)).toEqual([]);
+  });
+
+  it("knows its own messages again when they come back", async () => {
+    using folder = tempFolder();
+    using clocked = clockedDb();
+    record(clocked.db, [message()]);
+    const file = folder.at("own.changes");
+    exportChanges(clocked.db, file);
+    await importChanges(clocked.db, file);
+    expect(clocked.db.messages.bySession("s1")).toMatchObject([{ host: null }]);
+  });
+
+  it("can be told to leave out what is older", async () => {
+    using folder = tempFolder();
+    using clocked = clockedDb();
+    record(clocked.db, [message(), message({ message_id: "old", timestamp: NOON - 86_400_000 })]);
+    expect(exportChanges(clocked.db, folder.at("x"), { sinceMs: NOON })).toMatchObject({
+      messages: 1,
+    });
+  });
+
+  it("refuses a file that was cut, changed, or is something else, and brings nothing in", async () => {
+    using folder = tempFolder();
+    using there = clockedDb();
+    record(
+      there.db,
+      Array.from({ length: 300 }, (_, i) => message({ message_id: `m${i}` })),
+    );
+    const file = folder.at("whole");
+    exportChanges(there.db, file);
+    const whole = readFileSync(file);
+    const text = Bun.zstdDecompressSync(whole).toString();
+    const packed = (changed: string): Buffer => Bun.zstdCompressSync(Buffer.from(changed));
+    const cases: Record<string, Uint8Array> = {
+      empty: new Uint8Array(),
+      "cut in a frame": whole.subarray(0, whole.length - 20),
+      "without its end": packed(text.split("\n").slice(0, -2).join("\n")),
+      "a figure changed": packed(text.replace('"output_tokens":5', '"output_tokens":6')),
+      "a line gone": packed(text.split("\n").toSpliced(5, 1).join("\n")),
+      "a line more": packed(`${text}{"message":{}}\n`),
+      "of a later version": packed(text.replace('"version":1', '"version":2')),
+      "not compressed": Buffer.from(text),
+      "no change file": packed('{"a":1}\n'),
+      "no JSON": packed("hello\n"),
+    };
+    using here = clockedDb();
+    const empty = contentOf(here.db);
+    for (const [name, bytes] of Object.entries(cases)) {
+      writeFileSync(folder.at(name), bytes);
+      const error = await errorOfAsync(importChanges(here.db, folder.at(name)));
+      expect([name, error.code]).toEqual([name, "CHANGE_FILE_INVALID"]);
+    }
+    expect((await errorOfAsync(importChanges(here.db, folder.at("none")))).code).toBe(
+      "CHANGE_FILE_INVALID",
+    );
+    expect(contentOf(here.db)).toEqual(empty);
+  });
+
+  /**
+   * Strategy: two machines know random, overlapping lines of the same messages; both exports are brought into empty
+   * databases in both orders, the first of them twice.
+   * Invariants: equal content, equal to that of one machine that knew all lines, and to what is exported from it.
+   */
+  it("give equal content in any order, equal to one machine's", async () => {
+    const { seed } = chance();
+    const line = fc.record({
+      message_id: fc.constantFrom("a", "b", "c", "d"),
+      request_id: fc.constantFrom("", "r1", "r2"),
+      is_sidechain: fc.constantFrom(0 as const, 1 as const),
+      timestamp: fc.constantFrom(NOON, NOON + 1, NOON + 3_600_000),
+      input_tokens: fc.integer({ min: 0, max: 3 }),
+      output_tokens: fc.integer({ min: 0, max: 3 }),
+      model: fc.constantFrom("opus", "claude-opus-4-6"),
+    });
+    const lines = fc.array(line, { maxLength: 8 });
+    // A message id is one model's: what differs between its lines is how far it had come.
+    const toMessages = (list: readonly object[]): NewUsageMessage[] =>
+      list.map((change) => message({ ...change, model: "claude-opus-4-6" }));
+    await fc.assert(
+      fc.asyncProperty(lines, lines, async (left, right) => {
+        using folder = tempFolder();
+        using a = clockedDb();
+        using b = clockedDb();
+        using both = clockedDb();
+        record(a.db, toMessages(left));
+        record(b.db, toMessages(right));
+        record(both.db, toMessages([...right, ...left]));
+        exportChanges(a.db, folder.at("a"));
+        exportChanges(b.db, folder.at("b"));
+        const merged: unknown[] = [];
+        for (const order of [
+          ["a", "b", "a"],
+          ["b", "a"],
+        ]) {
+          using db = clockedDb();
+          for (const name of order) await importChanges(db.db, folder.at(name));
+          expect(verifyRollups(db.db)).toEqual([]);
+          merged.push(contentOf(db.db));
+        }
+        expect(merged[0]).toEqual(merged[1]);
+        exportChanges(both.db, folder.at("both"));
+        using again = clockedDb();
+        await importChanges(again.db, folder.at("both"));
+        expect(contentOf(again.db)).toEqual(merged[0]);
+      }),
+      { seed, numRuns: 30 * FAULT_ROUNDS },
+    );
+  });
+});
