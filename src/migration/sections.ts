@@ -1,9 +1,8 @@
 /** The text of a migration file, split into its up and down sections. */
 import { MigrationError, type SourcePosition } from "../errors.ts";
-import { allowanceIn } from "./allowances.ts";
 import { canonicalSql } from "./canonical-sql.ts";
 import { type Dependent, dependenceIn, dependenciesIn, parseVersions } from "./dependencies.ts";
-import { HAZARD_KINDS, parseHazardKinds } from "./hazard-kind.ts";
+import { directiveIn } from "./directives.ts";
 import { locate, nextToken, ScanError, splitStatements, type Statement } from "./sql-scanner.ts";
 import type { SqlBody } from "./migration.ts";
 
@@ -200,10 +199,17 @@ function findMarkers(body: SqlBody): Marker[] {
   if (!text.includes("--") && !text.includes("/*")) return [];
   return scanning(body, () => {
     const markers: Marker[] = [];
+    const limits: number[] = [];
     for (let token = nextToken(text, 0); token !== undefined; token = nextToken(text, token.end)) {
       if (token.kind !== "comment") continue;
       const comment = text.slice(token.start, token.end);
       if (text[token.start] === "-") refuseLoneReturn(body, token.start, comment);
+      const directive = directiveIn(comment);
+      if (directive !== null) {
+        if (directive.problem !== null) refuseSection(body, token.start, directive.problem);
+        if (directive.kind === "touches") limits.push(token.start);
+        continue;
+      }
       const foreign = FOREIGN_MARKER.exec(comment);
       if (foreign !== null)
         refuseSection(body, token.start, `it has a \`${foreign[1]}\` annotation of another tool`);
@@ -213,7 +219,6 @@ function findMarkers(body: SqlBody): Marker[] {
           refuseSection(body, token.start, `\`${comment.trim()}\` looks like a misspelt marker`);
         continue;
       }
-      if (isAllowance(body, token.start, comment)) continue;
       if (isDependence(body, token.start, comment)) {
         if (markers.at(-1)?.direction === "down") refuseDependence(body, token.start);
         continue;
@@ -228,24 +233,12 @@ function findMarkers(body: SqlBody): Marker[] {
         refuseSection(body, token.start, "a marker stands behind a statement on the same line");
       markers.push({ direction, start: token.start, end: Math.min(token.end + 1, text.length) });
     }
+    // It would limit neither section, in silence.
+    const stray = limits.find((start) => start < (markers[0]?.start ?? 0));
+    if (stray !== undefined)
+      refuseSection(body, stray, "`migrate:touches` stands before `-- migrate:up`");
     return markers;
   });
-}
-
-/** True for `-- migrate:allow KIND`; a misspelt kind would allow nothing, in silence. */
-function isAllowance(body: SqlBody, offset: number, comment: string): boolean {
-  const text = allowanceIn(comment);
-  if (text === null) return false;
-  const { kinds, unknown } = parseHazardKinds(text);
-  if (unknown !== null || kinds.length === 0) {
-    const observed = unknown === null ? "names no hazard" : `names ${JSON.stringify(unknown)}`;
-    refuseSection(
-      body,
-      offset,
-      `\`migrate:allow\` ${observed} (one of ${HAZARD_KINDS.join(", ")})`,
-    );
-  }
-  return true;
 }
 
 /** True for `-- migrate:depends VERSION`; what names no version would be a dependency on nothing. */

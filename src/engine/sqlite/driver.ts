@@ -3,6 +3,7 @@ import { type MigrationError, OperationError, UsageDbError } from "../../errors.
 import type { AppliedMigration, Migration } from "../../migration/migration.ts";
 import type { Step } from "../../migration/plan.ts";
 import { headOf } from "../../migration/standing.ts";
+import { hasLimit } from "../../migration/touches.ts";
 import type { Version } from "../../migration/version.ts";
 import type { Drift, LedgerHead, MigrationDriver, StepContext, StepOutcome } from "../driver.ts";
 import type { Connection } from "./connection.ts";
@@ -85,6 +86,14 @@ class SqliteDriver implements MigrationDriver {
     );
   }
 
+  checkSteps(steps: readonly Step[]): void {
+    if (!steps.some(({ body }) => hasLimit(body))) return;
+    // Not loaded with this module: hardly a section has a limit.
+    const { checkLimits } =
+      require("./hazards/touch-limit.ts") as typeof import("./hazards/touch-limit.ts");
+    this.#reading(() => checkLimits(this.#connection, steps));
+  }
+
   /**
    * Switches foreign keys off: inside a transaction the pragma does nothing, and with them on a table
    * rebuild deletes every child row by cascade. The database is looked at by the first step, inside its lock:
@@ -122,6 +131,8 @@ class SqliteDriver implements MigrationDriver {
     const action = actionOf(step);
     return this.#lock.hold(action, context, () => {
       if (!this.#isLedgerAsExpected(context.expectedVersions)) return { outcome: "ledger-changed" };
+      // The schema may not be the one that the plan was checked against.
+      this.checkSteps([step]);
       if (!this.#hasLedger) ensureLedger(this.#connection);
       if (context.expectedVersions.length === 0) this.#markAsOwn();
       this.#hasLedger = true;

@@ -161,6 +161,26 @@ describe("migrate up on DDL that fails on rows", () => {
   });
 });
 
+describe("migrate on a section with migrate:touches", () => {
+  it("refuses what goes beyond it, in plan and in up, with line, statement and table", async () => {
+    using work = await bench({
+      "002_limit.sql": `-- migrate:up
+-- migrate:touches parent
+UPDATE parent SET name = 'x';
+DELETE FROM parent WHERE id = 2;
+`,
+    });
+    const before = work.hash("parent");
+    for (const command of ["plan", "up"]) {
+      const { exitCode, stdout, stderr } = await work.run(command);
+      expect([command, exitCode, stdout]).toEqual([command, 1, ""]);
+      expect(stderr).toContain("code: MIGRATION_TOUCHES");
+      expect(stderr).toMatch(/002_limit\.sql:4 `DELETE FROM parent WHERE id = 2`.* child /s);
+    }
+    expect(work.hash("parent")).toBe(before);
+  });
+});
+
 describe("migrate rollback", () => {
   it("backs up what it takes away, and says where", async () => {
     using work = await bench({});

@@ -19,6 +19,7 @@ import { judge, type Vacated } from "./judge.ts";
 import { LiveTables } from "./live-tables.ts";
 import type { Access } from "./probe.ts";
 import { Shadow } from "./shadow.ts";
+import { limitOf } from "./touch-limit.ts";
 
 export interface AnalyseOptions {
   /** Also reads the size of every table that is reached, page by page; off when left out. */
@@ -31,6 +32,7 @@ export interface AnalyseOptions {
  * Each statement is compiled on a shadow of the schema, with foreign keys on and off, judged against the rows
  * that are there, and run on the shadow so that the next one sees it. What could not be analysed is named in
  * `notAnalysed`: silence would look like safety. Counts are those of this moment: others may go on writing.
+ * @throws {MigrationError} MIGRATION_TOUCHES for a section that reaches beyond its own `-- migrate:touches`.
  */
 export function analysePlan(
   connection: Connection,
@@ -109,10 +111,14 @@ class StepAnalyst {
   }
 
   #runSql(body: SqlBody): void {
+    const { shadow } = this.#bench;
+    const limit = limitOf(shadow, body);
     for (const statement of statementsOf(body)) {
       const { line } = positionIn(body, statement.start);
+      limit?.admit(statement);
       if (!this.#examine(statement, line)) continue;
-      const failure = this.#bench.shadow.run(statement.text);
+      const failure = shadow.run(statement.text);
+      limit?.settle(statement, failure);
       if (failure !== null) this.#notAnalysed.push(`line ${line}: ${failure}`);
     }
   }

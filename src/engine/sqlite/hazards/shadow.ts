@@ -2,7 +2,8 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Connection } from "../connection.ts";
 import { quoteIdentifier } from "../quote.ts";
-import { type Access, AccessRecorder, type Probe } from "./probe.ts";
+import { type Access, accessesOf, type Probe, type Report, ReportRecorder } from "./probe.ts";
+import type { SchemaEntry } from "./touch-limit.ts";
 
 export type ShadowValue = string | number | bigint | null | Uint8Array;
 
@@ -17,7 +18,7 @@ export interface ShadowColumn {
 
 export class Shadow implements Disposable {
   readonly #database: DatabaseSync;
-  readonly #recorder = new AccessRecorder();
+  readonly #recorder = new ReportRecorder();
   /** Objects of the live schema that could not be copied, with SQLite's reason. */
   readonly missing: readonly string[];
 
@@ -29,22 +30,37 @@ export class Shadow implements Disposable {
       enableDoubleQuotedStringLiterals: true,
     });
     this.missing = copySchema(live, this.#database);
+    // With it, REPLACE fires the triggers of a DELETE.
+    const isRecursive = live.readOnce("PRAGMA recursive_triggers")[0]?.[0] === 1;
+    if (isRecursive) this.#database.exec("PRAGMA recursive_triggers = ON");
     this.#database.setAuthorizer(this.#recorder.authorize);
   }
 
   /** Compiles a statement twice and runs nothing. */
   probe(sql: string): Probe {
-    this.#setForeignKeys("ON");
-    const withKeys = this.#compile(sql);
-    this.#setForeignKeys("OFF");
-    const { accesses, failure } = this.#compile(sql);
-    if (failure !== null) return { accesses, cascades: [], failure };
+    const { off, on, failure } = this.reportsOf(sql);
+    const accesses = accessesOf(off);
     const known = new Set(accesses.map(keyOf));
-    const cascades = withKeys.accesses.filter(
+    const cascades = accessesOf(on).filter(
       (access) =>
         (access.does === "delete" || access.does === "update") && !known.has(keyOf(access)),
     );
-    return { accesses, cascades, failure: withKeys.failure };
+    return { accesses, cascades, failure };
+  }
+
+  /** What the authorizer reports with foreign keys off, and with them on; nothing runs. */
+  reportsOf(sql: string): {
+    readonly off: readonly Report[];
+    readonly on: readonly Report[];
+    /** Why the statement does not compile; null when it does. */
+    readonly failure: string | null;
+  } {
+    this.#setForeignKeys("ON");
+    const withKeys = this.#compile(sql);
+    this.#setForeignKeys("OFF");
+    const { reports, failure } = this.#compile(sql);
+    if (failure !== null) return { off: reports, on: [], failure };
+    return { off: reports, on: withKeys.reports, failure: withKeys.failure };
   }
 
   /** Runs one statement; returns why it failed, null when it did not. */
@@ -96,6 +112,42 @@ export class Shadow implements Disposable {
       }));
   }
 
+  /** True for a table or view of the schema, temporary ones included. */
+  hasRelation(name: string): boolean {
+    return this.schema().some(
+      (entry) =>
+        (entry.type === "table" || entry.type === "view") &&
+        entry.name.toLowerCase() === name.toLowerCase(),
+    );
+  }
+
+  tableOfIndex(index: string): string | null {
+    const row = this.#database
+      .prepare(
+        "SELECT tbl_name FROM sqlite_schema WHERE type = 'index' AND name = ? COLLATE NOCASE",
+      )
+      .get(index);
+    return row === undefined ? null : String(row["tbl_name"]);
+  }
+
+  /** Everything but SQLite's own tables and those that a virtual table keeps for itself. */
+  schema(): SchemaEntry[] {
+    return this.#database
+      .prepare(
+        `SELECT type, name, tbl_name, coalesce(sql, '') AS sql
+         FROM (SELECT * FROM sqlite_schema UNION ALL SELECT * FROM sqlite_temp_schema)
+         WHERE tbl_name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+           AND tbl_name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow')`,
+      )
+      .all()
+      .map(({ type, name, tbl_name, sql }) => ({
+        type: String(type),
+        name: String(name),
+        table: String(tbl_name),
+        sql: String(sql),
+      }));
+  }
+
   /** True when the table could do something else with a row than keep it. */
   mayRefuseRows(table: string): boolean {
     const triggers = this.#database
@@ -131,25 +183,31 @@ export class Shadow implements Disposable {
     this.#database.exec(`PRAGMA foreign_keys = ${value}`);
   }
 
-  #compile(sql: string): { accesses: readonly Access[]; failure: string | null } {
+  #compile(sql: string): { reports: readonly Report[]; failure: string | null } {
     this.#recorder.start();
     const failure = attempt(() => this.#database.prepare(sql));
-    return { accesses: this.#recorder.stop(), failure };
+    return { reports: this.#recorder.stop(), failure };
   }
 }
 
 /** Copies everything but SQLite's own tables and those that a virtual table brings with it. */
 function copySchema(live: Connection, shadow: DatabaseSync): string[] {
   const objects = live.readOnce(
-    `SELECT s.name, s.sql
+    `SELECT s.name, s.sql, 0 AS is_temporary, CASE s.type WHEN 'table' THEN 0 WHEN 'view' THEN 1 WHEN 'index' THEN 2 ELSE 3 END AS place, s.rowid
      FROM sqlite_schema AS s
      WHERE s.sql IS NOT NULL
        AND s.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
        AND s.name NOT IN (SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow')
-     ORDER BY CASE s.type WHEN 'table' THEN 0 WHEN 'view' THEN 1 WHEN 'index' THEN 2 ELSE 3 END, s.rowid`,
+     UNION ALL
+     SELECT t.name, t.sql, 1, CASE t.type WHEN 'table' THEN 0 WHEN 'view' THEN 1 ELSE 3 END, t.rowid
+     FROM sqlite_temp_schema AS t
+     WHERE t.type IN ('table', 'view', 'trigger')
+     ORDER BY is_temporary, place, 5`,
   );
-  return objects.flatMap(([name, sql]) => {
-    const failure = attempt(() => shadow.exec(String(sql)));
+  return objects.flatMap(([name, sql, isTemporary]) => {
+    // The schema has a temporary object's text without the word.
+    const text = isTemporary === 1 ? String(sql).replace(/^CREATE\b/i, "CREATE TEMP") : String(sql);
+    const failure = attempt(() => shadow.exec(text));
     return failure === null ? [] : [`${String(name)}: ${failure}`];
   });
 }
