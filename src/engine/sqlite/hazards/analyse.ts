@@ -12,7 +12,9 @@ import type { Statement } from "../../../migration/sql-scanner.ts";
 import { isPromise } from "../../task.ts";
 import type { Connection } from "../connection.ts";
 import { toUsageDbError } from "../sqlite-errors.ts";
+import { Contents } from "./contents.ts";
 import type { Bench, Finding } from "./finding.ts";
+import { foreignKeyFailuresOf } from "./foreign-key-failures.ts";
 import { shadowDatabase } from "./function-steps.ts";
 import { Holdings } from "./holdings.ts";
 import { judge, type Vacated } from "./judge.ts";
@@ -51,7 +53,8 @@ export function analysePlan(
 function analyse(connection: Connection, steps: readonly Step[], withSizes: boolean): PlanAnalysis {
   const live = new LiveTables(connection);
   using shadow = new Shadow(connection);
-  const bench = { shadow, live, holdings: new Holdings(live) };
+  const contents = new Contents(connection, live, shadow);
+  const bench = { shadow, live, holdings: new Holdings(live), contents };
   const analyses = steps.map((step) => new StepAnalyst(bench, step).analyse());
   const reached = new Set(
     analyses.flatMap(({ statements }) => statements.flatMap(tablesOf)).map((t) => t.toLowerCase()),
@@ -116,10 +119,33 @@ class StepAnalyst {
     for (const statement of statementsOf(body)) {
       const { line } = positionIn(body, statement.start);
       limit?.admit(statement);
-      if (!this.#examine(statement, line)) continue;
+      const accesses = this.#examine(statement, line);
+      if (accesses === null) continue;
+      const before = this.#columnsAltered(statement, accesses);
       const failure = shadow.run(statement.text);
       limit?.settle(statement, failure);
+      this.#bench.contents.follow(statement, accesses, before);
       if (failure !== null) this.#notAnalysed.push(`line ${line}: ${failure}`);
+    }
+    this.#judgeForeignKeys();
+  }
+
+  /** At the end of the step, when the engine checks them too. */
+  #judgeForeignKeys(): void {
+    const { shadow, contents } = this.#bench;
+    const last = new Map<string, StatementEffects>();
+    for (const effects of this.#statements)
+      for (const name of [...effects.created, ...effects.altered, ...effects.written])
+        last.set(name.toLowerCase(), effects);
+    const final = this.#statements.at(-1);
+    for (const { type, name } of shadow.schema()) {
+      // A table that was renamed is mentioned by its old name only.
+      const effects = last.get(name.toLowerCase()) ?? final;
+      if (type !== "table" || contents.isLive(name) || effects === undefined) continue;
+      const findings = foreignKeyFailuresOf(this.#bench, name, (reason) =>
+        this.#notAnalysed.push(reason),
+      );
+      for (const finding of findings) this.#report(finding, effects.line, effects.statement);
     }
   }
 
@@ -130,7 +156,8 @@ class StepAnalyst {
       if (seen.has(statement.text)) return;
       if (CHANGES_SCHEMA.has(statement.words[0] ?? "")) seen.clear();
       seen.add(statement.text);
-      this.#examine(statement, null);
+      const accesses = this.#examine(statement, null);
+      if (accesses !== null) this.#bench.contents.forget(statement, accesses);
     });
     try {
       const result: unknown = body.run(database);
@@ -143,8 +170,8 @@ class StepAnalyst {
     }
   }
 
-  /** False when the statement does not compile. */
-  #examine(statement: Statement, line: number | null): boolean {
+  /** What the statement does; null when it does not compile. */
+  #examine(statement: Statement, line: number | null): readonly Access[] | null {
     const probe = this.#bench.shadow.probe(statement.text);
     const place = line === null ? "a statement of the function" : `line ${line}`;
     if (probe.failure !== null) this.#notAnalysed.push(`${place}: ${probe.failure}`);
@@ -158,7 +185,16 @@ class StepAnalyst {
       ...effectsOf(probe.accesses),
       reachedByCascade: namesOf(probe.cascades),
     });
-    return probe.failure === null;
+    return probe.failure === null ? probe.accesses : null;
+  }
+
+  #columnsAltered(statement: Statement, accesses: readonly Access[]): readonly string[] {
+    const table = accesses.find(({ does }) => does === "alter")?.table;
+    if (statement.words[0] !== "ALTER" || table === undefined) return [];
+    return this.#bench.shadow
+      .columns(table)
+      .filter(({ isGenerated }) => !isGenerated)
+      .map(({ name }) => name);
   }
 
   /** At the end of the step: did another table take the name of the dropped one, or only its rows? */

@@ -77,6 +77,11 @@ export class LiveTables {
     }
   }
 
+  /** Rows of a query about the schema, as objects. */
+  all(sql: string, table: string): Record<string, Binding>[] {
+    return this.#connection.prepare(sql, "read the schema").all(table);
+  }
+
   #hasColumn(table: string, column: string): boolean {
     const wanted = column.toLowerCase();
     return this.columns(table).some((name) => name.toLowerCase() === wanted);

@@ -12,8 +12,11 @@ export interface ShadowColumn {
   /** As it was declared, in upper case. */
   readonly type: string;
   readonly isNotNull: boolean;
+  readonly isPrimaryKey: boolean;
   readonly isGenerated: boolean;
   readonly hasDefault: boolean;
+  /** The text of its DEFAULT; null when it has none. */
+  readonly defaultSql: string | null;
 }
 
 export class Shadow implements Disposable {
@@ -81,11 +84,7 @@ export class Shadow implements Disposable {
   ): { readonly failure: string | null; readonly isSampled: boolean } {
     this.#database.exec("SAVEPOINT on_row");
     try {
-      const columns = Object.keys(row);
-      const names = columns.map(quoteIdentifier).join(", ");
-      const insert = `INSERT INTO ${quoteIdentifier(table)} (${names}) VALUES (${columns.map(() => "?").join(", ")})`;
-      const refusal = attempt(() => this.#database.prepare(insert).run(...Object.values(row)));
-      if (refusal !== null) return { failure: null, isSampled: false };
+      if (this.#insert(table, row) !== null) return { failure: null, isSampled: false };
       return { failure: attempt(() => this.#database.exec(sql)), isSampled: true };
     } finally {
       this.#database.exec("ROLLBACK TO on_row");
@@ -98,17 +97,45 @@ export class Shadow implements Disposable {
     return this.#database.prepare(sql);
   }
 
+  all(sql: string, ...values: ShadowValue[]): Record<string, unknown>[] {
+    return this.#database.prepare(sql).all(...values);
+  }
+
+  /** What `read` sees after a statement ran, which is undone; null when the statement fails. */
+  preview<T>(sql: string, read: () => T): T | null {
+    this.#database.exec("SAVEPOINT preview");
+    try {
+      return attempt(() => this.#database.exec(sql)) === null ? read() : null;
+    } finally {
+      this.#database.exec("ROLLBACK TO preview");
+      this.#database.exec("RELEASE preview");
+    }
+  }
+
+  /** Why a table does not take a row, null when it does; the row is not kept. */
+  refusalOf(table: string, row: Readonly<Record<string, ShadowValue>>): string | null {
+    this.#database.exec("SAVEPOINT refusal");
+    try {
+      return this.#insert(table, row);
+    } finally {
+      this.#database.exec("ROLLBACK TO refusal");
+      this.#database.exec("RELEASE refusal");
+    }
+  }
+
   /** Empty when there is no such table. */
   columns(table: string): ShadowColumn[] {
     return this.#database
       .prepare(`PRAGMA table_xinfo(${quoteIdentifier(table)})`)
       .all()
-      .map(({ name, type, notnull, hidden, dflt_value }) => ({
+      .map(({ name, type, notnull, pk, hidden, dflt_value }) => ({
         name: String(name),
         type: String(type).toUpperCase(),
         isNotNull: notnull === 1,
+        isPrimaryKey: Number(pk) > 0,
         isGenerated: hidden === 2 || hidden === 3,
         hasDefault: dflt_value !== null,
+        defaultSql: dflt_value === null ? null : String(dflt_value),
       }));
   }
 
@@ -119,6 +146,17 @@ export class Shadow implements Disposable {
         (entry.type === "table" || entry.type === "view") &&
         entry.name.toLowerCase() === name.toLowerCase(),
     );
+  }
+
+  /** What a name in a report stands for besides a table: a view, a trigger, or neither. */
+  kindOf(name: string): "view" | "trigger" | null {
+    const row = this.#database
+      .prepare(
+        `SELECT type FROM (SELECT * FROM sqlite_schema UNION ALL SELECT * FROM sqlite_temp_schema)
+         WHERE type IN ('view', 'trigger') AND name = ? COLLATE NOCASE ORDER BY type DESC`,
+      )
+      .get(name);
+    return row === undefined ? null : row["type"] === "view" ? "view" : "trigger";
   }
 
   tableOfIndex(index: string): string | null {
@@ -153,7 +191,12 @@ export class Shadow implements Disposable {
     const triggers = this.#database
       .prepare("SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE")
       .all(table);
-    return triggers.length > 0 || /\bON\s+CONFLICT\b/i.test(this.#definition(table));
+    return triggers.length > 0 || /\bON\s+CONFLICT\b/i.test(this.definition(table));
+  }
+
+  /** True when the table puts new rows in the place of old ones by its own definition. */
+  mayReplaceRows(table: string): boolean {
+    return /\bON\s+CONFLICT\s+REPLACE\b/i.test(this.definition(table));
   }
 
   /** True when SQLite would read all of `table` for this statement. */
@@ -172,11 +215,18 @@ export class Shadow implements Disposable {
   }
 
   /** The text of a table's definition; empty when there is none. */
-  #definition(table: string): string {
+  definition(table: string): string {
     const row = this.#database
       .prepare("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE")
       .get(table);
     return String(row?.["sql"] ?? "");
+  }
+
+  #insert(table: string, row: Readonly<Record<string, ShadowValue>>): string | null {
+    const columns = Object.keys(row);
+    const names = columns.map(quoteIdentifier).join(", ");
+    const sql = `INSERT INTO ${quoteIdentifier(table)} (${names}) VALUES (${columns.map(() => "?").join(", ")})`;
+    return attempt(() => this.#database.prepare(sql).run(...Object.values(row)));
   }
 
   #setForeignKeys(value: "ON" | "OFF"): void {

@@ -1,0 +1,290 @@
+/**
+ * What tables hold while a plan goes on, as queries of the live database: a copy is the SELECT that fills it, a
+ * renamed column another name in it. So a statement that comes after others can still be asked of the rows that are
+ * there. Where no query says it, the content is unknown, and stays so.
+ */
+import type { Statement } from "../../../migration/sql-scanner.ts";
+import type { Binding, Connection } from "../connection.ts";
+import { quoteIdentifier } from "../quote.ts";
+import { isSqliteError, operationalCode } from "../sqlite-errors.ts";
+import type { LiveTables } from "./live-tables.ts";
+import type { Access } from "./probe.ts";
+import type { Shadow } from "./shadow.ts";
+import { renameOf } from "./statement-shape.ts";
+import { copiedSelectOf, hasParameters, type WriteParts, writePartsOf } from "./write-parts.ts";
+
+type Content =
+  /** As it is in the database, under its own name. */
+  | { readonly kind: "live" }
+  | { readonly kind: "empty" }
+  /** The rows of a query that names nothing but live tables. */
+  | { readonly kind: "query"; readonly columns: readonly string[]; readonly sql: string }
+  | { readonly kind: "unknown" };
+
+const UNKNOWN: Content = { kind: "unknown" };
+/** Their answers are others when the statement runs. */
+const FICKLE = /^(random|randomblob|changes|total_changes|last_insert_rowid)$/i;
+
+export class Contents {
+  readonly #connection: Connection;
+  readonly #live: LiveTables;
+  readonly #shadow: Shadow;
+  readonly #tables = new Map<string, Content>();
+  #haveViewsChanged = false;
+
+  constructor(connection: Connection, live: LiveTables, shadow: Shadow) {
+    this.#connection = connection;
+    this.#live = live;
+    this.#shadow = shadow;
+    for (const name of live.names) this.#tables.set(name.toLowerCase(), { kind: "live" });
+  }
+
+  isEmpty(table: string): boolean {
+    return this.#of(table).kind === "empty";
+  }
+
+  /** True while nothing was written, renamed or reshaped: row numbers and indexes are the live ones. */
+  isLive(table: string): boolean {
+    return this.#of(table).kind === "live";
+  }
+
+  /** The number of rows of a query over tables as they are at this point of the plan; null when it can't be told. */
+  count(select: string, tables: readonly string[]): number | null {
+    const rows = this.rows(`SELECT count(*) FROM (${select}\n)`, tables);
+    return rows === null ? null : Number(rows[0]?.[0] ?? 0);
+  }
+
+  /** The rows of a query; null when they can't be told. */
+  rows(select: string, tables: readonly string[]): Binding[][] | null {
+    const prelude = this.#prelude(select, tables, false);
+    // Unbound, a parameter would be NULL and the answer "none".
+    if (prelude === null || hasParameters(prelude + select)) return null;
+    try {
+      return this.#connection.readOnce(prelude + select);
+    } catch (error) {
+      if (!isSqliteError(error) || operationalCode(error) !== undefined) throw error;
+      return null;
+    }
+  }
+
+  /**
+   * The tables that a statement's clauses read, and the one it writes; null when one of them is read in a way that
+   * can't be repeated: through a view that is no longer what it was, or by chance.
+   */
+  sourcesOf(accesses: readonly Access[]): string[] | null {
+    const names = new Set<string>();
+    for (const { does, table, via } of accesses) {
+      if (does === "call" && FICKLE.test(table)) return null;
+      const owner = via === null ? null : this.#shadow.kindOf(via);
+      if (owner === "trigger" || does === "call") continue;
+      if (owner === "view" && (this.#haveViewsChanged || !this.isLive(table))) return null;
+      if (this.#tables.has(table.toLowerCase())) names.add(table.toLowerCase());
+      // Its name is another table's by now, which nobody followed.
+      else if (this.#live.has(table)) return null;
+    }
+    return [...names];
+  }
+
+  /** Nothing is known any more of the tables that a statement changes: for those with values of a program's own. */
+  forget(statement: Statement, accesses: readonly Access[]): void {
+    if (statement.words.includes("VIEW")) this.#haveViewsChanged = true;
+    const rename = renameOf(statement);
+    if (rename?.kind === "table") this.#tables.set(rename.to.toLowerCase(), UNKNOWN);
+    for (const { does, table } of accesses)
+      if (does !== "read" && does !== "call") this.#tables.set(table.toLowerCase(), UNKNOWN);
+  }
+
+  /** The query that a table becomes by a statement; called when it has run on the shadow. */
+  follow(statement: Statement, accesses: readonly Access[], before: readonly string[]): void {
+    const verb = statement.words[0] ?? "";
+    if (verb === "CREATE" || verb === "DROP") this.#followMaking(statement, accesses);
+    else if (verb === "ALTER") this.#followAlter(statement, accesses, before);
+    else this.#followWrite(statement, accesses);
+  }
+
+  #followMaking(statement: Statement, accesses: readonly Access[]): void {
+    if (statement.words.includes("VIEW")) this.#haveViewsChanged = true;
+    for (const { does, table } of accesses) {
+      if (does === "drop") this.#tables.delete(table.toLowerCase());
+      if (does !== "create") continue;
+      if (statement.words.includes("VIRTUAL")) {
+        this.#tables.set(table.toLowerCase(), UNKNOWN);
+        continue;
+      }
+      const select = copiedSelectOf(statement.text);
+      const content = this.#tables.has(table.toLowerCase())
+        ? UNKNOWN
+        : select === null
+          ? ({ kind: "empty" } as const)
+          : this.#queryOf(table, select, accesses);
+      this.#tables.set(table.toLowerCase(), content);
+    }
+  }
+
+  #followAlter(statement: Statement, accesses: readonly Access[], before: readonly string[]): void {
+    const table = accesses.find(({ does }) => does === "alter")?.table;
+    if (table === undefined) return;
+    const rename = renameOf(statement);
+    const now = rename?.kind === "table" ? rename.to : table;
+    const columns = this.#columnsOf(now);
+    const old = this.#self(table, before);
+    const content = this.#of(table);
+    this.#tables.delete(table.toLowerCase());
+    this.#tables.set(now.toLowerCase(), this.#reshaped(content, { old, before, columns, now }));
+    // A constraint leaves everything as it is.
+    const isSame =
+      this.#live.all("SELECT 1 FROM pragma_table_xinfo(?)", table).length ===
+      this.#shadow.columns(now).length;
+    if (content.kind === "live" && rename === null && isSame)
+      this.#tables.set(now.toLowerCase(), content);
+  }
+
+  #reshaped(
+    content: Content,
+    {
+      old,
+      before,
+      columns,
+      now,
+    }: {
+      readonly old: string | null;
+      readonly before: readonly string[];
+      readonly columns: readonly string[];
+      readonly now: string;
+    },
+  ): Content {
+    if (content.kind === "empty") return content;
+    if (old === null) return UNKNOWN;
+    // A column that is there under another name stands at the same place.
+    const isRenamed = columns.length === before.length;
+    const defaults = new Map(this.#shadow.columns(now).map((c) => [c.name, c.defaultSql]));
+    const terms = columns.map((column, index) => {
+      const origin = isRenamed ? before[index] : before.find((name) => name === column);
+      const value =
+        origin === undefined ? `(${defaults.get(column) ?? "NULL"})` : quoteIdentifier(origin);
+      return `${value} AS ${quoteIdentifier(column)}`;
+    });
+    return { kind: "query", columns, sql: `SELECT ${terms.join(", ")} FROM (${old})` };
+  }
+
+  #followWrite(statement: Statement, accesses: readonly Access[]): void {
+    const written = new Set(
+      accesses
+        .filter(({ does }) => does === "insert" || does === "update" || does === "delete")
+        .map(({ table }) => table.toLowerCase()),
+    );
+    const parts = written.size === 1 ? writePartsOf(statement.text) : null;
+    for (const table of written) {
+      const content = parts === null ? UNKNOWN : this.#written(table, parts, accesses);
+      this.#tables.set(table, content);
+    }
+  }
+
+  #written(table: string, parts: WriteParts, accesses: readonly Access[]): Content {
+    const isPlain = parts.conflict === null && !parts.hasLimit && parts.from === null;
+    if (!isPlain || this.#shadow.mayRefuseRows(table)) return UNKNOWN;
+    const columns = this.#columnsOf(table);
+    const alias = `${quoteIdentifier(table)} AS ${quoteIdentifier(parts.alias)}`;
+    if (parts.verb === "INSERT") {
+      if (!this.isEmpty(table) || parts.upsert !== null) return UNKNOWN;
+      return this.#queryOf(table, this.staged(parts, columns), accesses);
+    }
+    const old = columns.map(
+      (column) => `${quoteIdentifier(parts.alias)}.${quoteIdentifier(column)}`,
+    );
+    const where = parts.where === null ? "1" : `(${parts.where}\n)`;
+    if (parts.verb === "DELETE") {
+      const select = `${parts.prelude}SELECT ${old.join(", ")} FROM ${alias} WHERE coalesce(NOT ${where}, 1)`;
+      return this.#queryOf(table, select, accesses);
+    }
+    const values = new Map(
+      parts.sets.map(({ columns: [name = ""], value }) => [name.toLowerCase(), value]),
+    );
+    if (parts.sets.some(({ columns: set }) => set.length !== 1)) return UNKNOWN;
+    const terms = columns.map((column, index) => {
+      const value = values.get(column.toLowerCase());
+      return value === undefined
+        ? String(old[index])
+        : `CASE WHEN ${where} THEN (${value}\n) ELSE ${String(old[index])} END`;
+    });
+    const select = `${parts.prelude}SELECT ${terms.join(", ")} FROM ${alias}`;
+    return this.#queryOf(table, select, accesses);
+  }
+
+  /** The rows that an INSERT brings, with every column of its table; null when its text does not say. */
+  staged(parts: WriteParts, columns: readonly string[]): string | null {
+    if (parts.source === null) return null;
+    const named = parts.columns ?? columns;
+    const defaults = new Map(
+      this.#shadow.columns(parts.table).map(({ name, defaultSql }) => [name, defaultSql]),
+    );
+    const terms = columns.map((column) => {
+      const given = named.find((name) => name.toLowerCase() === column.toLowerCase());
+      const value =
+        given === undefined ? `(${defaults.get(column) ?? "NULL"})` : quoteIdentifier(given);
+      return `${value} AS ${quoteIdentifier(column)}`;
+    });
+    const list = named.map(quoteIdentifier).join(", ");
+    return `WITH "staged rows"(${list}) AS (${parts.prelude}${parts.source}\n) SELECT ${terms.join(", ")} FROM "staged rows"`;
+  }
+
+  #of(table: string): Content {
+    return this.#tables.get(table.toLowerCase()) ?? UNKNOWN;
+  }
+
+  /** Columns that a query can stand for: generated ones are left to their table. */
+  #columnsOf(table: string): string[] {
+    return this.#shadow
+      .columns(table)
+      .filter(({ isGenerated }) => !isGenerated)
+      .map(({ name }) => name);
+  }
+
+  /** True when a text names a generated column, which in quotes would pass for a string where it is missing. */
+  #namesGenerated(text: string, table: string): boolean {
+    const lower = text.toLowerCase();
+    return this.#shadow
+      .columns(table)
+      .some(({ name, isGenerated }) => isGenerated && lower.includes(name.toLowerCase()));
+  }
+
+  #queryOf(table: string, select: string | null, accesses: readonly Access[]): Content {
+    const columns = this.#columnsOf(table);
+    const sources = this.sourcesOf(accesses.filter(({ does }) => does !== "create"));
+    if (select === null || sources === null) return UNKNOWN;
+    const prelude = this.#prelude(select, sources, true);
+    if (prelude === null) return UNKNOWN;
+    return { kind: "query", columns, sql: `${prelude}SELECT * FROM (${select}\n)` };
+  }
+
+  /** The content of a table as a query of its own, by the columns that it had. */
+  #self(table: string, columns: readonly string[]): string | null {
+    const content = this.#of(table);
+    if (content.kind === "query") return content.sql;
+    if (content.kind !== "live") return null;
+    return `SELECT ${columns.map(quoteIdentifier).join(", ")} FROM main.${quoteIdentifier(table)}`;
+  }
+
+  /**
+   * Gives every name the content that it stands for.
+   * @param isClosed also binds live tables, so that the query means the same wherever it is put.
+   */
+  #prelude(text: string, tables: readonly string[], isClosed: boolean): string | null {
+    const bound: string[] = [];
+    for (const table of tables) {
+      const content = this.#of(table);
+      if (content.kind === "unknown") return null;
+      if (content.kind === "live" && !isClosed) continue;
+      if (this.#namesGenerated(text, table)) return null;
+      const columns = content.kind === "query" ? content.columns : this.#columnsOf(table);
+      const sql =
+        content.kind === "empty"
+          ? `SELECT ${columns.map(() => "NULL").join(", ")} WHERE 0`
+          : String(this.#self(table, columns));
+      bound.push(
+        `${quoteIdentifier(table)}(${columns.map(quoteIdentifier).join(", ")}) AS (${sql})`,
+      );
+    }
+    return bound.length === 0 ? "" : `WITH ${bound.join(", ")} `;
+  }
+}
