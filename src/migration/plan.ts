@@ -31,7 +31,7 @@ export interface Step {
   readonly body: MigrationBody;
   /** True when an up can be undone, be it by SQL or by a function. */
   readonly hasDown: boolean;
-  /** Tables whose rows may go with the parents that the step takes away; the author allowed it. */
+  /** Tables whose rows or references may go with the parents that the step takes away; the author allowed it. */
   readonly cascades?: readonly string[];
   /** The backup that was made before the run this step belongs to; for the ledger. */
   readonly backupPath?: string;

@@ -6,10 +6,10 @@ import { headOf } from "../../migration/standing.ts";
 import { hasLimit } from "../../migration/touches.ts";
 import type { Version } from "../../migration/version.ts";
 import type { Drift, LedgerHead, MigrationDriver, StepContext, StepOutcome } from "../driver.ts";
+import { carryOutCascades } from "./carry-out-cascades.ts";
 import type { Connection } from "./connection.ts";
 import {
   baselineOf,
-  deleteOrphans,
   newViolations,
   readViolations,
   type ViolationBaseline,
@@ -270,7 +270,8 @@ class SqliteDriver implements MigrationDriver {
 
   #refuseNewViolations(step: Step): void {
     if (!this.#fingerprint.hasForeignKeys) return;
-    if (step.cascades !== undefined) deleteOrphans(this.#connection, step.cascades, this.#baseline);
+    if (step.cascades !== undefined)
+      carryOutCascades(this.#connection, step.cascades, this.#baseline);
     const violations = this.#violations();
     refuseViolations(step, newViolations(violations, this.#baseline));
     this.#baseline = baselineOf(violations);
