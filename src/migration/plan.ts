@@ -33,6 +33,11 @@ export interface Step {
   readonly hasDown: boolean;
   /** Tables whose rows or references may go with the parents that the step takes away; the author allowed it. */
   readonly cascades?: readonly string[];
+  /**
+   * Asked inside the step's lock, before its first statement: whether what the step was planned for is still so.
+   * Answers with the step to run; what it throws undoes the step.
+   */
+  readonly confirm?: () => Step;
   /** The backup that was made before the run this step belongs to; for the ledger. */
   readonly backupPath?: string;
   /** What an up leaves in the ledger. */

@@ -127,10 +127,11 @@ class SqliteDriver implements MigrationDriver {
     this.#settingsBefore = null;
   }
 
-  applyStep(step: Step, context: StepContext): StepOutcome {
-    const action = actionOf(step);
+  applyStep(planned: Step, context: StepContext): StepOutcome {
+    const action = actionOf(planned);
     return this.#lock.hold(action, context, () => {
       if (!this.#isLedgerAsExpected(context.expectedVersions)) return { outcome: "ledger-changed" };
+      const step = planned.confirm?.() ?? planned;
       // The schema may not be the one that the plan was checked against.
       this.checkSteps([step]);
       if (!this.#hasLedger) ensureLedger(this.#connection);
