@@ -42,6 +42,7 @@ export type {
   PlanAnalysis,
   StatementEffects,
   StepAnalysis,
+  StepEstimate,
   TableFacts,
 } from "./migration/hazard.ts";
 export {

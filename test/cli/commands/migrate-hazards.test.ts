@@ -202,6 +202,43 @@ describe("migrate redo", () => {
   });
 });
 
+describe("migrate plan on the time", () => {
+  it("names it by step, and nothing for what it can't tell", async () => {
+    using work = await bench({
+      "002_add.sql": "ALTER TABLE child ADD COLUMN z;\n",
+      "003_write.sql": "UPDATE child SET z = 1;\n",
+      "004_module.ts": "export const up = () => {};\n",
+    });
+    const { stdout } = await work.run("plan");
+    const times = stdout.split("\n").filter((line) => line.startsWith("-- time: "));
+    expect(times).toEqual([
+      "-- time: at once",
+      expect.stringMatching(/^-- time: about [\d.]+ ms, as tried on all 3 row\(s\)$/),
+    ]);
+    const steps = JSON.parse((await work.run("plan", "--json")).stdout);
+    expect(steps.map((step: { estimate: unknown }) => step.estimate)).toMatchObject([
+      { rows: 0 },
+      { rows: 3, triedRows: 3 },
+      null as never,
+    ]);
+  });
+});
+
+describe("migrate plan on the product's own migrations", () => {
+  it("analyses them as well, which up on the hot path does not", async () => {
+    using folder = tempFolder();
+    const db = folder.at("own.db");
+    expect((await spawnMigrate(["up", "--to", "1", "--db", db])).exitCode).toBe(0);
+    const { stdout } = await spawnMigrate(["plan", "--json", "--db", db]);
+    const steps = JSON.parse(stdout) as { hazards?: unknown; statements?: unknown[] }[];
+    expect(steps.length).toBeGreaterThan(1);
+    for (const { hazards, statements } of steps) {
+      expect(hazards).toEqual([]);
+      expect(statements?.length).toBeGreaterThan(0);
+    }
+  });
+});
+
 describe("migrate plan on a function", () => {
   it("says that it is not proved safe, and what it did to an empty copy", async () => {
     using work = await bench({

@@ -4,6 +4,7 @@ import type {
   PlanAnalysis,
   StatementEffects,
   StepAnalysis,
+  StepEstimate,
 } from "../../../migration/hazard.ts";
 import type { FunctionBody, SqlBody } from "../../../migration/migration.ts";
 import type { Step } from "../../../migration/plan.ts";
@@ -22,10 +23,13 @@ import { LiveTables } from "./live-tables.ts";
 import type { Access } from "./probe.ts";
 import { Shadow } from "./shadow.ts";
 import { limitOf } from "./touch-limit.ts";
+import { Trial, type TriedStatement } from "./trial.ts";
 
 export interface AnalyseOptions {
   /** Also reads the size of every table that is reached, page by page; off when left out. */
   readonly withSizes?: boolean;
+  /** Also tries the statements on a temporary copy of some rows, to tell how long they will take; off when left out. */
+  readonly withEstimates?: boolean;
 }
 
 /**
@@ -39,10 +43,10 @@ export interface AnalyseOptions {
 export function analysePlan(
   connection: Connection,
   steps: readonly Step[],
-  { withSizes = false }: AnalyseOptions = {},
+  options: AnalyseOptions = {},
 ): PlanAnalysis {
   try {
-    return analyse(connection, steps, withSizes);
+    return analyse(connection, steps, options);
   } catch (error) {
     throw toUsageDbError(error, `analyse the plan for ${connection.path}`, {
       path: connection.path,
@@ -50,12 +54,17 @@ export function analysePlan(
   }
 }
 
-function analyse(connection: Connection, steps: readonly Step[], withSizes: boolean): PlanAnalysis {
+function analyse(
+  connection: Connection,
+  steps: readonly Step[],
+  { withSizes = false, withEstimates = false }: AnalyseOptions,
+): PlanAnalysis {
   const live = new LiveTables(connection);
   using shadow = new Shadow(connection);
   const contents = new Contents(connection, live, shadow);
   const bench = { shadow, live, holdings: new Holdings(live), contents };
-  const analyses = steps.map((step) => new StepAnalyst(bench, step).analyse());
+  const analysts = steps.map((step) => new StepAnalyst(bench, step));
+  const analyses = analysts.map((analyst) => analyst.analyse());
   const reached = new Set(
     analyses.flatMap(({ statements }) => statements.flatMap(tablesOf)).map((t) => t.toLowerCase()),
   );
@@ -66,7 +75,40 @@ function analyse(connection: Connection, steps: readonly Step[], withSizes: bool
       rowCount: live.rowCount(name),
       sizeBytes: withSizes ? live.sizeBytes(name) : null,
     }));
-  return { steps: analyses, tables };
+  if (!withEstimates) return { steps: analyses, tables };
+  using trial = new Trial(
+    connection,
+    live,
+    tables.map(({ name }) => name),
+  );
+  return {
+    steps: analyses.map((step, index) => ({
+      ...step,
+      estimate: estimateOf(trial, analysts[index]?.ran ?? null),
+    })),
+    tables,
+  };
+}
+
+/** The times of a step's statements together; null as soon as one is not known. */
+function estimateOf(trial: Trial, ran: readonly TriedStatement[] | null): StepEstimate | null {
+  if (ran === null) {
+    trial.giveUp();
+    return null;
+  }
+  // All of them are tried, whatever became of the one before: the next step comes after them.
+  const times = ran.map((statement) => trial.time(statement));
+  return times.reduce<StepEstimate | null>(
+    (sum, time) =>
+      sum === null || time === null
+        ? null
+        : {
+            timeMs: sum.timeMs + time.timeMs,
+            triedRows: time.rows > sum.rows ? time.triedRows : sum.triedRows,
+            rows: Math.max(sum.rows, time.rows),
+          },
+    { timeMs: 0, triedRows: 0, rows: 0 },
+  );
 }
 
 function tablesOf(effects: StatementEffects): readonly string[] {
@@ -86,12 +128,18 @@ class StepAnalyst {
     readonly text: string;
   }[] = [];
   readonly #rebuilt: string[] = [];
+  #ran: TriedStatement[] | null = [];
 
   constructor(bench: Bench, step: Step) {
     this.#bench = bench;
     this.#step = step;
     for (const missing of bench.shadow.missing)
       this.#notAnalysed.push(`what touches ${missing} (it could not be copied)`);
+  }
+
+  /** The statements that ran on the shadow; null when not all of them did, or not as they will. */
+  get ran(): readonly TriedStatement[] | null {
+    return this.#ran;
   }
 
   analyse(): StepAnalysis {
@@ -110,6 +158,7 @@ class StepAnalyst {
       hazards: this.#hazards,
       notAnalysed: this.#notAnalysed,
       ranOnEmptyShadow: body.kind === "function",
+      estimate: null,
     };
   }
 
@@ -120,7 +169,11 @@ class StepAnalyst {
       const { line } = positionIn(body, statement.start);
       limit?.admit(statement);
       const accesses = this.#examine(statement, line);
-      if (accesses === null) continue;
+      if (accesses === null) {
+        this.#ran = null;
+        continue;
+      }
+      this.#ran?.push({ statement, accesses });
       const before = this.#columnsAltered(statement, accesses);
       const failure = shadow.run(statement.text);
       limit?.settle(statement, failure);
@@ -150,6 +203,7 @@ class StepAnalyst {
   }
 
   #runFunction(body: FunctionBody): void {
+    this.#ran = null;
     // A loop says the same thing many times; only a change of the schema can make it mean something else.
     const seen = new Set<string>();
     const database = shadowDatabase(this.#bench.shadow, body.file, (statement) => {

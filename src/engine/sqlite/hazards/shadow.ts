@@ -3,6 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Connection } from "../connection.ts";
 import { quoteIdentifier } from "../quote.ts";
 import { type Access, accessesOf, type Probe, type Report, ReportRecorder } from "./probe.ts";
+import { copySchema } from "./schema-copy.ts";
 import type { SchemaEntry } from "./touch-limit.ts";
 
 export type ShadowValue = string | number | bigint | null | Uint8Array;
@@ -238,28 +239,6 @@ export class Shadow implements Disposable {
     const failure = attempt(() => this.#database.prepare(sql));
     return { reports: this.#recorder.stop(), failure };
   }
-}
-
-/** Copies everything but SQLite's own tables and those that a virtual table brings with it. */
-function copySchema(live: Connection, shadow: DatabaseSync): string[] {
-  const objects = live.readOnce(
-    `SELECT s.name, s.sql, 0 AS is_temporary, CASE s.type WHEN 'table' THEN 0 WHEN 'view' THEN 1 WHEN 'index' THEN 2 ELSE 3 END AS place, s.rowid
-     FROM sqlite_schema AS s
-     WHERE s.sql IS NOT NULL
-       AND s.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
-       AND s.name NOT IN (SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow')
-     UNION ALL
-     SELECT t.name, t.sql, 1, CASE t.type WHEN 'table' THEN 0 WHEN 'view' THEN 1 ELSE 3 END, t.rowid
-     FROM sqlite_temp_schema AS t
-     WHERE t.type IN ('table', 'view', 'trigger')
-     ORDER BY is_temporary, place, 5`,
-  );
-  return objects.flatMap(([name, sql, isTemporary]) => {
-    // The schema has a temporary object's text without the word.
-    const text = isTemporary === 1 ? String(sql).replace(/^CREATE\b/i, "CREATE TEMP") : String(sql);
-    const failure = attempt(() => shadow.exec(text));
-    return failure === null ? [] : [`${String(name)}: ${failure}`];
-  });
 }
 
 const keyOf = ({ does, table }: Access): string => `${does} ${table.toLowerCase()}`;
