@@ -9,7 +9,7 @@ import type {
 import type { FunctionBody, SqlBody } from "../../../migration/migration.ts";
 import type { Step } from "../../../migration/plan.ts";
 import { positionIn, statementsOf } from "../../../migration/sections.ts";
-import type { Statement } from "../../../migration/sql-scanner.ts";
+import { splitStatements, type Statement } from "../../../migration/sql-scanner.ts";
 import { isPromise } from "../../task.ts";
 import type { Connection } from "../connection.ts";
 import { toUsageDbError } from "../sqlite-errors.ts";
@@ -22,6 +22,7 @@ import { judge, type Vacated } from "./judge.ts";
 import { LiveTables } from "./live-tables.ts";
 import type { Access } from "./probe.ts";
 import { Shadow } from "./shadow.ts";
+import { renameOf } from "./statement-shape.ts";
 import { limitOf } from "./touch-limit.ts";
 import { Trial, type TriedStatement } from "./trial.ts";
 
@@ -187,14 +188,14 @@ class StepAnalyst {
   #judgeForeignKeys(): void {
     const { shadow, contents } = this.#bench;
     const last = new Map<string, StatementEffects>();
-    for (const effects of this.#statements)
+    for (const effects of this.#statements) {
       for (const name of [...effects.created, ...effects.altered, ...effects.written])
         last.set(name.toLowerCase(), effects);
-    const final = this.#statements.at(-1);
-    for (const { type, name } of shadow.schema()) {
-      // A table that was renamed is mentioned by its old name only.
-      const effects = last.get(name.toLowerCase()) ?? final;
-      if (type !== "table" || contents.isLive(name) || effects === undefined) continue;
+      const rename = effects.altered.length > 0 ? renamedTo(effects.statement) : null;
+      if (rename !== null) last.set(rename.toLowerCase(), effects);
+    }
+    for (const [name, effects] of last) {
+      if (contents.isLive(name) || shadow.columns(name).length === 0) continue;
       const findings = foreignKeyFailuresOf(this.#bench, name, (reason) =>
         this.#notAnalysed.push(reason),
       );
@@ -288,6 +289,13 @@ class StepAnalyst {
       wayOut: finding.wayOut,
     });
   }
+}
+
+/** The new name of a table that a statement renames. */
+function renamedTo(sql: string): string | null {
+  const [statement] = splitStatements(sql);
+  const rename = statement === undefined ? null : renameOf(statement);
+  return rename?.kind === "table" ? rename.to : null;
 }
 
 const CHANGES_SCHEMA: ReadonlySet<string> = new Set(["ALTER", "CREATE", "DROP"]);

@@ -17,7 +17,7 @@ import { isDropColumn, renameOf } from "./statement-shape.ts";
 /** Rows of a table that are copied, from several places of it. */
 const SAMPLE_ROWS = 20_000;
 /** Of all tables together. */
-const ALL_SAMPLES = 100_000;
+const ALL_SAMPLES = 40_000;
 const PLACES = 8;
 /** No statement is tried any more when the trial as a whole has taken this long. */
 const BUDGET_MS = 3000;
