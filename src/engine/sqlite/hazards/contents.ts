@@ -11,7 +11,13 @@ import type { LiveTables } from "./live-tables.ts";
 import type { Access } from "./probe.ts";
 import type { Shadow } from "./shadow.ts";
 import { renameOf } from "./statement-shape.ts";
-import { copiedSelectOf, hasParameters, type WriteParts, writePartsOf } from "./write-parts.ts";
+import {
+  copiedSelectOf,
+  hasParameters,
+  namesIn,
+  type WriteParts,
+  writePartsOf,
+} from "./write-parts.ts";
 
 type Content =
   /** As it is in the database, under its own name. */
@@ -242,10 +248,10 @@ export class Contents {
 
   /** True when a text names a generated column, which in quotes would pass for a string where it is missing. */
   #namesGenerated(text: string, table: string): boolean {
-    const lower = text.toLowerCase();
-    return this.#shadow
-      .columns(table)
-      .some(({ name, isGenerated }) => isGenerated && lower.includes(name.toLowerCase()));
+    const generated = this.#shadow.columns(table).filter(({ isGenerated }) => isGenerated);
+    if (generated.length === 0) return false;
+    const named = namesIn(text);
+    return generated.some(({ name }) => named.has(name.toLowerCase()));
   }
 
   #queryOf(table: string, select: string | null, accesses: readonly Access[]): Content {

@@ -136,6 +136,11 @@ export function checksOf(sql: string): string[] {
   });
 }
 
+/** Every word and quoted name of a text, in lower case. */
+export function namesIn(sql: string): ReadonlySet<string> {
+  return new Set(piecesOf(sql).map(({ name }) => name.toLowerCase()));
+}
+
 /** True when the text wants values that only its author's program has. */
 export function hasParameters(sql: string): boolean {
   return /[?:@$]/.test(sql) && piecesOf(sql).some(({ word }) => PARAMETERS.has(word));
