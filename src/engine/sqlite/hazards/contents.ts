@@ -14,7 +14,9 @@ import { renameOf } from "./statement-shape.ts";
 import {
   copiedSelectOf,
   hasParameters,
+  isTargetHidden,
   namesIn,
+  plainSelectOf,
   type WriteParts,
   writePartsOf,
 } from "./write-parts.ts";
@@ -28,8 +30,9 @@ type Content =
   | { readonly kind: "unknown" };
 
 const UNKNOWN: Content = { kind: "unknown" };
-/** Their answers are others when the statement runs. */
-const FICKLE = /^(random|randomblob|changes|total_changes|last_insert_rowid)$/i;
+/** Their answers may be others when the statement runs: a row that is young now is old a moment later. */
+const FICKLE =
+  /^(random|randomblob|changes|total_changes|last_insert_rowid|current_(date|time|timestamp)|date|time|datetime|julianday|unixepoch|strftime|timediff)$/i;
 
 export class Contents {
   readonly #connection: Connection;
@@ -43,6 +46,9 @@ export class Contents {
     this.#live = live;
     this.#shadow = shadow;
     for (const name of live.names) this.#tables.set(name.toLowerCase(), { kind: "live" });
+    // A temporary table of the connection hides the one that a query by its name would mean.
+    for (const [name] of connection.readOnce("SELECT name FROM sqlite_temp_schema"))
+      this.#tables.set(String(name).toLowerCase(), UNKNOWN);
   }
 
   isEmpty(table: string): boolean {
@@ -122,7 +128,9 @@ export class Contents {
         ? UNKNOWN
         : select === null
           ? ({ kind: "empty" } as const)
-          : this.#queryOf(table, select, accesses);
+          : plainSelectOf(select) === null
+            ? UNKNOWN
+            : this.#queryOf(table, select, accesses);
       this.#tables.set(table.toLowerCase(), content);
     }
   }
@@ -170,7 +178,16 @@ export class Contents {
         origin === undefined ? `(${defaults.get(column) ?? "NULL"})` : quoteIdentifier(origin);
       return `${value} AS ${quoteIdentifier(column)}`;
     });
-    return { kind: "query", columns, sql: `SELECT ${terms.join(", ")} FROM (${old})` };
+    const reshaped: Content = {
+      kind: "query",
+      columns,
+      sql: `SELECT ${terms.join(", ")} FROM (${old})`,
+    };
+    return isRenamed
+      ? reshaped
+      : this.#typed(now, reshaped, {
+          computed: columns.filter((column) => !before.includes(column)),
+        });
   }
 
   #followWrite(statement: Statement, accesses: readonly Access[]): void {
@@ -188,12 +205,16 @@ export class Contents {
 
   #written(table: string, parts: WriteParts, accesses: readonly Access[]): Content {
     const isPlain = parts.conflict === null && !parts.hasLimit && parts.from === null;
-    if (!isPlain || this.#shadow.mayRefuseRows(table)) return UNKNOWN;
+    if (!isPlain || isTargetHidden(parts) || this.#shadow.mayRefuseRows(table)) return UNKNOWN;
     const columns = this.#columnsOf(table);
     const alias = `${quoteIdentifier(table)} AS ${quoteIdentifier(parts.alias)}`;
     if (parts.verb === "INSERT") {
       if (!this.isEmpty(table) || parts.upsert !== null) return UNKNOWN;
-      return this.#queryOf(table, this.staged(parts, columns), accesses);
+      const content = this.#queryOf(table, this.staged(parts, columns), accesses);
+      return this.#typed(table, content, {
+        computed: columns,
+        keptTypes: this.#typesOf(parts, columns),
+      });
     }
     const old = columns.map(
       (column) => `${quoteIdentifier(parts.alias)}.${quoteIdentifier(column)}`,
@@ -214,7 +235,8 @@ export class Contents {
         : `CASE WHEN ${where} THEN (${value}\n) ELSE ${String(old[index])} END`;
     });
     const select = `${parts.prelude}SELECT ${terms.join(", ")} FROM ${alias}`;
-    return this.#queryOf(table, select, accesses);
+    const set = columns.filter((column) => values.has(column.toLowerCase()));
+    return this.#typed(table, this.#queryOf(table, select, accesses), { computed: set });
   }
 
   /** The rows that an INSERT brings, with every column of its table; null when its text does not say. */
@@ -232,6 +254,26 @@ export class Contents {
     });
     const list = named.map(quoteIdentifier).join(", ");
     return `WITH "staged rows"(${list}) AS (${parts.prelude}${parts.source}\n) SELECT ${terms.join(", ")} FROM "staged rows"`;
+  }
+
+  /** The declared types of columns that an INSERT takes from a table as they are, by the columns that they go to. */
+  #typesOf(parts: WriteParts, columns: readonly string[]): ReadonlyMap<string, string> {
+    const plain = parts.source === null ? null : plainSelectOf(parts.source);
+    if (plain === null || parts.prelude !== "") return new Map();
+    const source = this.#shadow.columns(plain.table).filter(({ isGenerated }) => !isGenerated);
+    const given = plain.columns.flatMap((name) =>
+      name === "*" ? source : source.filter((c) => c.name.toLowerCase() === name.toLowerCase()),
+    );
+    const named = parts.columns ?? columns;
+    return new Map(
+      given.length === named.length
+        ? columns.flatMap((column) => {
+            const at = named.findIndex((name) => name.toLowerCase() === column.toLowerCase());
+            const type = given[at]?.type;
+            return type === undefined ? [] : [[column, type] as const];
+          })
+        : [],
+    );
   }
 
   #of(table: string): Content {
@@ -260,7 +302,53 @@ export class Contents {
     if (select === null || sources === null) return UNKNOWN;
     const prelude = this.#prelude(select, sources, true);
     if (prelude === null) return UNKNOWN;
-    return { kind: "query", columns, sql: `${prelude}SELECT * FROM (${select}\n)` };
+    const list = columns.map(quoteIdentifier).join(", ");
+    // Named outright: a name that is missing would pass for a string.
+    const named = `"rows now"(${list}) AS (${select}\n) SELECT ${list} FROM "rows now"`;
+    return {
+      kind: "query",
+      columns,
+      sql: `${prelude === "" ? "WITH " : `${prelude.trimEnd()}, `}${named}`,
+    };
+  }
+
+  /**
+   * Gives computed values what their column makes of them: its type decides how they compare. A value that it would
+   * turn into another makes the content unknown, and so does an order of the column's own.
+   */
+  #typed(
+    table: string,
+    content: Content,
+    {
+      computed,
+      keptTypes = new Map(),
+    }: {
+      readonly computed: readonly string[];
+      /** Types of the columns that are taken as they are. */
+      readonly keptTypes?: ReadonlyMap<string, string>;
+    },
+  ): Content {
+    if (content.kind !== "query" || computed.length === 0) return content;
+    if (/\bCOLLATE\b/i.test(this.#shadow.definition(table))) return UNKNOWN;
+    const types = new Map(this.#shadow.columns(table).map(({ name, type }) => [name, type]));
+    const odd: string[] = [];
+    // SQLite has no expression that compares as a column without a type does.
+    const isUntyped = (column: string): boolean => affinityOf(types.get(column) ?? "") === null;
+    const isKept = (column: string): boolean => affinityOf(keptTypes.get(column) ?? "INT") === null;
+    if (computed.some((column) => isUntyped(column) && !isKept(column))) return UNKNOWN;
+    const terms = content.columns.map((column) => {
+      const name = quoteIdentifier(column);
+      if (!computed.includes(column)) return name;
+      const affinity = affinityOf(types.get(column) ?? "");
+      if (affinity === null) return name;
+      odd.push(`typeof(${name}) NOT IN (${affinity.keeps})`);
+      return `CAST(${name} AS ${affinity.name}) AS ${name}`;
+    });
+    if (odd.length > 0) {
+      const select = `SELECT 1 FROM (${content.sql}) WHERE ${odd.join(" OR ")} LIMIT 1`;
+      if (this.rows(select, [])?.length !== 0) return UNKNOWN;
+    }
+    return { ...content, sql: `SELECT ${terms.join(", ")} FROM (${content.sql})` };
   }
 
   /** The content of a table as a query of its own, by the columns that it had. */
@@ -293,4 +381,14 @@ export class Contents {
     }
     return bound.length === 0 ? "" : `WITH ${bound.join(", ")} `;
   }
+}
+
+/** SQLite's rules for a declared type; null for a column that keeps every value as it is. */
+function affinityOf(type: string): { readonly name: string; readonly keeps: string } | null {
+  if (type.includes("INT")) return { name: "INTEGER", keeps: "'integer', 'null'" };
+  if (/CHAR|CLOB|TEXT/.test(type))
+    return { name: "TEXT", keeps: "'text', 'integer', 'real', 'null'" };
+  if (type === "" || type === "ANY" || type.includes("BLOB")) return null;
+  const name = /REAL|FLOA|DOUB/.test(type) ? "REAL" : "NUMERIC";
+  return { name, keeps: "'integer', 'real', 'null'" };
 }

@@ -131,6 +131,8 @@ function deletionOf(
   const by = via === null ? "" : ` (by the trigger ${via})`;
   return losses.map(({ column, count }) => {
     const rowCount = Math.min(exact ?? count, count);
+    // The rows are somewhere else too, but not whole.
+    const values = column === null ? "" : ` with values of ${column} that are nowhere else`;
     const part =
       exact === null
         ? `rows of ${table}, up to all ${count}${by}`
@@ -141,7 +143,7 @@ function deletionOf(
       table,
       column,
       rowCount,
-      message: `deletes ${isWhole ? `all ${count} row(s) of ${table}` : part}`,
+      message: `deletes ${isWhole ? `all ${count} row(s) of ${table}` : part}${values}`,
       wayOut: `Copy the rows of ${table} to another table first, or keep them.`,
     };
   });

@@ -28,7 +28,7 @@ export class LiveTables {
     const known = this.#rowCounts.get(key);
     if (known !== undefined) return known;
     const count = this.has(table)
-      ? this.#count(`SELECT count(*) FROM ${quoteIdentifier(table)}`)
+      ? this.#count(`SELECT count(*) FROM main.${quoteIdentifier(table)}`)
       : 0;
     this.#rowCounts.set(key, count);
     return count;
@@ -49,7 +49,9 @@ export class LiveTables {
   /** How many rows have a value in the column; 0 when there is no such column. */
   valueCount(table: string, column: string): number {
     if (!this.#hasColumn(table, column)) return 0;
-    return this.#count(`SELECT count(${quoteIdentifier(column)}) FROM ${quoteIdentifier(table)}`);
+    return this.#count(
+      `SELECT count(${quoteIdentifier(column)}) FROM main.${quoteIdentifier(table)}`,
+    );
   }
 
   /** Any row, as the engine would find it; null when there is none. */
@@ -57,7 +59,7 @@ export class LiveTables {
     const columns = this.columns(table);
     const names = columns.map(quoteIdentifier).join(", ");
     const row = this.#connection.readOnce(
-      `SELECT ${names} FROM ${quoteIdentifier(table)} LIMIT 1`,
+      `SELECT ${names} FROM main.${quoteIdentifier(table)} LIMIT 1`,
     )[0];
     if (row === undefined) return null;
     return Object.fromEntries(columns.map((column, index) => [column, row[index] ?? null]));
@@ -97,7 +99,7 @@ export function hasRows(connection: Connection): boolean {
   return tableNames(connection).some(
     (name) =>
       !ENGINE_TABLES.has(name) &&
-      connection.readOnce(`SELECT 1 FROM ${quoteIdentifier(name)} LIMIT 1`).length > 0,
+      connection.readOnce(`SELECT 1 FROM main.${quoteIdentifier(name)} LIMIT 1`).length > 0,
   );
 }
 

@@ -2,7 +2,7 @@
 import { quoteIdentifier } from "../quote.ts";
 import type { Contents } from "./contents.ts";
 import type { Access } from "./probe.ts";
-import type { WriteParts } from "./write-parts.ts";
+import { isTargetHidden, type WriteParts } from "./write-parts.ts";
 
 /**
  * The exact number, null when it can't be told.
@@ -16,6 +16,7 @@ export function matchedRows(
 ): number | null {
   const sources = contents.sourcesOf(accesses);
   if (sources === null || parts.hasLimit || parts.verb === "INSERT") return null;
+  if (isTargetHidden(parts)) return null;
   // A row that meets several of the other table's is still one; only its number tells.
   if (parts.from !== null && !contents.isLive(parts.table)) return null;
   const alias = quoteIdentifier(parts.alias);

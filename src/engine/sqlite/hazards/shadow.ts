@@ -160,10 +160,12 @@ export class Shadow implements Disposable {
 
   /** True for a table or view of the schema, temporary ones included. */
   hasRelation(name: string): boolean {
-    return this.schema().some(
-      (entry) =>
-        (entry.type === "table" || entry.type === "view") &&
-        entry.name.toLowerCase() === name.toLowerCase(),
+    return (
+      this.all(
+        `SELECT 1 FROM (SELECT * FROM sqlite_schema UNION ALL SELECT * FROM sqlite_temp_schema)
+         WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE`,
+        name,
+      ).length > 0
     );
   }
 

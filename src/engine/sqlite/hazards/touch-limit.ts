@@ -106,6 +106,9 @@ export class TouchLimit {
   }
 
   #refuseBeyond(statement: Statement, reached: readonly Reach[]): void {
+    const virtual = reached.find(({ table }) => mayLeadOn(this.#shadow.definition(table)));
+    if (virtual !== undefined)
+      this.#refuseUnknown(statement, `${virtual.table} is a virtual table that may lead anywhere`);
     const beyond = reached.find(
       (reach) => !this.#tables.has(reach.table.toLowerCase()) && !this.#isTableValued(reach),
     );
@@ -193,6 +196,14 @@ interface Footprint {
 }
 
 const DDL: ReadonlySet<string> = new Set(["ALTER", "ANALYZE", "CREATE", "DROP", "REINDEX"]);
+
+/** Modules that keep what they have in tables of their own, unless they are told of another's. */
+function mayLeadOn(definition: string): boolean {
+  if (!/^CREATE\s+VIRTUAL\b/i.test(definition)) return false;
+  return (
+    !/\bUSING\s+(fts[345]|rtree|geopoly)\b/i.test(definition) || /\bcontent\s*=/i.test(definition)
+  );
+}
 
 const isSqlites = (name: string): boolean => /^sqlite_/i.test(name);
 

@@ -123,6 +123,32 @@ export function copiedSelectOf(sql: string): string | null {
   return as === undefined ? null : sql.slice(as.end);
 }
 
+/** The table and the columns, `*` among them, of a SELECT that takes columns as they are; null for any other. */
+export function plainSelectOf(
+  sql: string,
+): { readonly table: string; readonly columns: readonly string[] } | null {
+  const pieces = piecesOf(sql);
+  const from = pieces.findIndex(({ word, depth }) => word === "FROM" && depth === 0);
+  const table = pieces[from + 1];
+  const isJoined = pieces.slice(from + 2).some(({ word, depth }) => depth === 0 && JOINS.has(word));
+  if (pieces[0]?.word !== "SELECT" || from < 0 || table === undefined || isJoined) return null;
+  const items = pieces.slice(1, from).map(({ word, name }) => (name === "" ? word : name));
+  const columns = items
+    .join("\0")
+    .split("\0,\0")
+    .map((item) => item.split("\0"));
+  // `a`, `t.a`, `a AS b`, `*`; the column is in front of AS and behind the point.
+  const names = columns.map((item) => {
+    const end = item.findIndex((word) => word.toUpperCase() === "AS");
+    const bare = end < 0 ? item : item.slice(0, end);
+    return bare.length === 1 ? bare[0] : bare.length === 3 && bare[1] === "." ? bare[2] : undefined;
+  });
+  const known = names.filter((name) => name !== undefined);
+  return known.length === names.length ? { table: table.name, columns: known } : null;
+}
+
+const JOINS: ReadonlySet<string> = new Set([",", ".", "JOIN", "UNION", "EXCEPT", "INTERSECT"]);
+
 /** The text in each `CHECK (…)` of a definition. */
 export function checksOf(sql: string): string[] {
   const pieces = piecesOf(sql);
@@ -134,6 +160,11 @@ export function checksOf(sql: string): string[] {
     );
     return close < 0 ? [] : [sql.slice(open.end, pieces[close]?.start)];
   });
+}
+
+/** True when a SELECT behind the same WITH could take another relation for the table that is written. */
+export function isTargetHidden({ prelude, table }: WriteParts): boolean {
+  return prelude !== "" && namesIn(prelude).has(table.toLowerCase());
 }
 
 /** Every word and quoted name of a text, in lower case. */

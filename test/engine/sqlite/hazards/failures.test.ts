@@ -109,7 +109,7 @@ const FAILING: readonly (readonly [sql: string, rows: number])[] = [
     1,
   ],
   [
-    "CREATE TABLE p2 (id, name); INSERT INTO p2 SELECT id, name FROM people; CREATE UNIQUE INDEX i ON p2 (name)",
+    "CREATE TABLE p2 (id INT, name TEXT); INSERT INTO p2 SELECT id, name FROM people; CREATE UNIQUE INDEX i ON p2 (name)",
     2,
   ],
   [
@@ -146,7 +146,7 @@ const PASSING = [
     "SELECT * FROM orders WHERE person IS NOT NULL",
   ),
   stricter("id INTEGER PRIMARY KEY, person UNIQUE, price", "SELECT * FROM orders"),
-  `CREATE TABLE kinds (id PRIMARY KEY);
+  `CREATE TABLE kinds (id INTEGER PRIMARY KEY);
    ${stricter("id INTEGER PRIMARY KEY, person REFERENCES kinds (id), price", "SELECT * FROM orders")}
    INSERT INTO kinds SELECT DISTINCT person FROM orders WHERE person IS NOT NULL`,
   "INSERT INTO people (id, name) VALUES (4, 'x'), (5, 'y')",

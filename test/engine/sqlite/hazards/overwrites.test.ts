@@ -54,6 +54,23 @@ describe("analysePlan() on rows that are deleted", () => {
         "!DELETES_DATA deletes 1 of 4 row(s) of item",
       ],
     ],
+    [
+      "WITH item AS (SELECT 1 AS n WHERE 0) DELETE FROM item WHERE n > 1",
+      ["!DELETES_DATA deletes rows of item, up to all 4"],
+    ],
+    [
+      "DELETE FROM item WHERE n > unixepoch() + 1",
+      ["!DELETES_DATA deletes rows of item, up to all 4"],
+    ],
+    [
+      "DELETE FROM item WHERE n IS NOT DISTINCT FROM 9",
+      ["!DELETES_DATA deletes rows of item, up to all 4"],
+    ],
+    [
+      "CREATE TABLE ids AS SELECT id, kind_id FROM item; DELETE FROM item WHERE n > 1",
+      ["!DELETES_DATA deletes 2 of 3 row(s) of item with values of n that are nowhere else"],
+    ],
+    ["CREATE TABLE kept AS SELECT * FROM item; DELETE FROM item WHERE n > 1", []],
     ["DELETE FROM item WHERE n > 99", []],
     ["DELETE FROM kind WHERE id > 99", []],
     [

@@ -119,6 +119,16 @@ describe("a section with migrate:touches", () => {
     expect(deniedBy(`-- migrate:touches words\n${sql}; DROP TABLE words`)).toBeNull();
   });
 
+  it("trusts no virtual table that reads another, and no look behind one", () => {
+    const external = "CREATE VIRTUAL TABLE words USING fts5 (x, content='notes')";
+    expect(deniedBy(`-- migrate:touches words\n${external}`)).toBe("null");
+    const use = "-- migrate:touches words\nINSERT INTO words (words) VALUES ('rebuild')";
+    expect(deniedBy(external, use)).toBe("null");
+    expect(
+      deniedBy("CREATE VIRTUAL TABLE words USING fts5 (x)", `${BARS}SELECT id FROM words_content`),
+    ).toBe("words_content");
+  });
+
   it("is refused before anything of the plan is written, with its place and statement", () => {
     using connection = database();
     const source = listOf(
