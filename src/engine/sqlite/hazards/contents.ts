@@ -7,9 +7,11 @@ import type { Statement } from "../../../migration/sql-scanner.ts";
 import type { Binding, Connection } from "../connection.ts";
 import { quoteIdentifier } from "../quote.ts";
 import { isSqliteError, operationalCode } from "../sqlite-errors.ts";
+import { affinityOf } from "./affinity.ts";
 import type { LiveTables } from "./live-tables.ts";
 import type { Access } from "./probe.ts";
 import type { Shadow } from "./shadow.ts";
+import { stagedSql, takenTypes } from "./staged-rows.ts";
 import { renameOf } from "./statement-shape.ts";
 import {
   copiedSelectOf,
@@ -26,7 +28,13 @@ type Content =
   | { readonly kind: "live" }
   | { readonly kind: "empty" }
   /** The rows of a query that names nothing but live tables. */
-  | { readonly kind: "query"; readonly columns: readonly string[]; readonly sql: string }
+  | {
+      readonly kind: "query";
+      readonly columns: readonly string[];
+      readonly sql: string;
+      /** Columns without a type that were computed: SQLite has no expression that compares as they do. */
+      readonly untyped?: readonly string[];
+    }
   | { readonly kind: "unknown" };
 
 const UNKNOWN: Content = { kind: "unknown" };
@@ -178,9 +186,11 @@ export class Contents {
         origin === undefined ? `(${defaults.get(column) ?? "NULL"})` : quoteIdentifier(origin);
       return `${value} AS ${quoteIdentifier(column)}`;
     });
+    const untyped = content.kind === "query" ? (content.untyped ?? []) : [];
     const reshaped: Content = {
       kind: "query",
       columns,
+      untyped: untyped.map((name) => (isRenamed ? (columns[before.indexOf(name)] ?? name) : name)),
       sql: `SELECT ${terms.join(", ")} FROM (${old})`,
     };
     return isRenamed
@@ -210,10 +220,10 @@ export class Contents {
     const alias = `${quoteIdentifier(table)} AS ${quoteIdentifier(parts.alias)}`;
     if (parts.verb === "INSERT") {
       if (!this.isEmpty(table) || parts.upsert !== null) return UNKNOWN;
-      const content = this.#queryOf(table, this.staged(parts, columns), accesses);
+      const content = this.#queryOf(table, stagedSql(this.#shadow, parts, columns), accesses);
       return this.#typed(table, content, {
         computed: columns,
-        keptTypes: this.#typesOf(parts, columns),
+        keptTypes: takenTypes(this.#shadow, parts, columns),
       });
     }
     const old = columns.map(
@@ -239,43 +249,6 @@ export class Contents {
     return this.#typed(table, this.#queryOf(table, select, accesses), { computed: set });
   }
 
-  /** The rows that an INSERT brings, with every column of its table; null when its text does not say. */
-  staged(parts: WriteParts, columns: readonly string[]): string | null {
-    if (parts.source === null) return null;
-    const named = parts.columns ?? columns;
-    const defaults = new Map(
-      this.#shadow.columns(parts.table).map(({ name, defaultSql }) => [name, defaultSql]),
-    );
-    const terms = columns.map((column) => {
-      const given = named.find((name) => name.toLowerCase() === column.toLowerCase());
-      const value =
-        given === undefined ? `(${defaults.get(column) ?? "NULL"})` : quoteIdentifier(given);
-      return `${value} AS ${quoteIdentifier(column)}`;
-    });
-    const list = named.map(quoteIdentifier).join(", ");
-    return `WITH "staged rows"(${list}) AS (${parts.prelude}${parts.source}\n) SELECT ${terms.join(", ")} FROM "staged rows"`;
-  }
-
-  /** The declared types of columns that an INSERT takes from a table as they are, by the columns that they go to. */
-  #typesOf(parts: WriteParts, columns: readonly string[]): ReadonlyMap<string, string> {
-    const plain = parts.source === null ? null : plainSelectOf(parts.source);
-    if (plain === null || parts.prelude !== "") return new Map();
-    const source = this.#shadow.columns(plain.table).filter(({ isGenerated }) => !isGenerated);
-    const given = plain.columns.flatMap((name) =>
-      name === "*" ? source : source.filter((c) => c.name.toLowerCase() === name.toLowerCase()),
-    );
-    const named = parts.columns ?? columns;
-    return new Map(
-      given.length === named.length
-        ? columns.flatMap((column) => {
-            const at = named.findIndex((name) => name.toLowerCase() === column.toLowerCase());
-            const type = given[at]?.type;
-            return type === undefined ? [] : [[column, type] as const];
-          })
-        : [],
-    );
-  }
-
   #of(table: string): Content {
     return this.#tables.get(table.toLowerCase()) ?? UNKNOWN;
   }
@@ -288,12 +261,21 @@ export class Contents {
       .map(({ name }) => name);
   }
 
-  /** True when a text names a generated column, which in quotes would pass for a string where it is missing. */
-  #namesGenerated(text: string, table: string): boolean {
+  /**
+   * True when a text names a column that no query stands for: a generated one, which in quotes would pass for a
+   * string where it is missing, or one that would compare in another way.
+   */
+  #namesHidden(
+    text: string,
+    table: string,
+    { untyped = [] }: { readonly untyped?: readonly string[] },
+  ): boolean {
     const generated = this.#shadow.columns(table).filter(({ isGenerated }) => isGenerated);
-    if (generated.length === 0) return false;
+    const hidden = [...generated.map(({ name }) => name), ...untyped];
+    if (hidden.length === 0) return false;
     const named = namesIn(text);
-    return generated.some(({ name }) => named.has(name.toLowerCase()));
+    const takesAll = untyped.length > 0 && /\*/.test(text.replaceAll(/count\(\*\)/gi, ""));
+    return takesAll || hidden.some((name) => named.has(name.toLowerCase()));
   }
 
   #queryOf(table: string, select: string | null, accesses: readonly Access[]): Content {
@@ -332,10 +314,9 @@ export class Contents {
     if (/\bCOLLATE\b/i.test(this.#shadow.definition(table))) return UNKNOWN;
     const types = new Map(this.#shadow.columns(table).map(({ name, type }) => [name, type]));
     const odd: string[] = [];
-    // SQLite has no expression that compares as a column without a type does.
     const isUntyped = (column: string): boolean => affinityOf(types.get(column) ?? "") === null;
     const isKept = (column: string): boolean => affinityOf(keptTypes.get(column) ?? "INT") === null;
-    if (computed.some((column) => isUntyped(column) && !isKept(column))) return UNKNOWN;
+    const untyped = computed.filter((column) => isUntyped(column) && !isKept(column));
     const terms = content.columns.map((column) => {
       const name = quoteIdentifier(column);
       if (!computed.includes(column)) return name;
@@ -348,7 +329,11 @@ export class Contents {
       const select = `SELECT 1 FROM (${content.sql}) WHERE ${odd.join(" OR ")} LIMIT 1`;
       if (this.rows(select, [])?.length !== 0) return UNKNOWN;
     }
-    return { ...content, sql: `SELECT ${terms.join(", ")} FROM (${content.sql})` };
+    return {
+      ...content,
+      sql: `SELECT ${terms.join(", ")} FROM (${content.sql})`,
+      untyped: [...(content.untyped ?? []), ...untyped],
+    };
   }
 
   /** The content of a table as a query of its own, by the columns that it had. */
@@ -369,7 +354,7 @@ export class Contents {
       const content = this.#of(table);
       if (content.kind === "unknown") return null;
       if (content.kind === "live" && !isClosed) continue;
-      if (this.#namesGenerated(text, table)) return null;
+      if (this.#namesHidden(text, table, content.kind === "query" ? content : {})) return null;
       const columns = content.kind === "query" ? content.columns : this.#columnsOf(table);
       const sql =
         content.kind === "empty"
@@ -381,14 +366,4 @@ export class Contents {
     }
     return bound.length === 0 ? "" : `WITH ${bound.join(", ")} `;
   }
-}
-
-/** SQLite's rules for a declared type; null for a column that keeps every value as it is. */
-function affinityOf(type: string): { readonly name: string; readonly keeps: string } | null {
-  if (type.includes("INT")) return { name: "INTEGER", keeps: "'integer', 'null'" };
-  if (/CHAR|CLOB|TEXT/.test(type))
-    return { name: "TEXT", keeps: "'text', 'integer', 'real', 'null'" };
-  if (type === "" || type === "ANY" || type.includes("BLOB")) return null;
-  const name = /REAL|FLOA|DOUB/.test(type) ? "REAL" : "NUMERIC";
-  return { name, keeps: "'integer', 'real', 'null'" };
 }

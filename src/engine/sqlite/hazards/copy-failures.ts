@@ -5,6 +5,7 @@ import { quoteIdentifier } from "../quote.ts";
 import { type Bench, failing, type Finding, type Judgement, NOTHING } from "./finding.ts";
 import type { Access } from "./probe.ts";
 import type { ShadowValue } from "./shadow.ts";
+import { stagedSql } from "./staged-rows.ts";
 import { duplicatesSql, rulesOf, type TableRules, type UniqueKey } from "./table-rules.ts";
 import { writePartsOf } from "./write-parts.ts";
 
@@ -57,7 +58,7 @@ function copyOf(
   if (columns.length === 0) return null;
   const names = columns.filter(({ isGenerated }) => !isGenerated).map(({ name }) => name);
   const sources = contents.sourcesOf(accesses.filter(({ does }) => does !== "insert"));
-  const staged = columns.length === names.length ? contents.staged(parts, names) : null;
+  const staged = columns.length === names.length ? stagedSql(shadow, parts, names) : null;
   const from =
     staged === null || sources === null ? "" : `(${staged}) AS ${quoteIdentifier(parts.table)}`;
   const rules = rulesOf(shadow, parts.table);

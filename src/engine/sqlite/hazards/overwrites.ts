@@ -4,6 +4,7 @@ import { quoteIdentifier } from "../quote.ts";
 import type { Bench, Finding } from "./finding.ts";
 import { matchedRows } from "./matched-rows.ts";
 import type { Access, Probe } from "./probe.ts";
+import { stagedSql } from "./staged-rows.ts";
 import { rulesOf } from "./table-rules.ts";
 import { type WriteParts, writePartsOf } from "./write-parts.ts";
 
@@ -89,7 +90,8 @@ function clashesOf(
   const columns = shadow.columns(table);
   const sources = contents.sourcesOf(accesses.filter(({ does }) => does === "read"));
   if (sources === null || columns.some(({ isGenerated }) => isGenerated)) return null;
-  const staged = contents.staged(
+  const staged = stagedSql(
+    shadow,
     parts,
     columns.map(({ name }) => name),
   );
