@@ -295,7 +295,7 @@ export const ERROR_CATALOGUE = Object.freeze({
   MIGRATION_HAZARD: entry(
     "author",
     1,
-    "A pending migration would lose rows or fail on rows that are there; nothing was applied.",
+    "A pending migration would lose rows or fail on rows that are there; it was not applied.",
     "Change the migration as each hazard says, or allow it by name with `--allow`.",
   ),
   MIGRATION_TOUCHES: entry(

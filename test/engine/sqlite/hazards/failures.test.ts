@@ -120,6 +120,7 @@ const FAILING: readonly (readonly [sql: string, rows: number])[] = [
 ];
 
 const PASSING = [
+  "UPDATE people SET note = 5; ALTER TABLE people ADD CHECK (note = '5')",
   "ALTER TABLE people ADD COLUMN z INTEGER NOT NULL DEFAULT 0",
   "ALTER TABLE people ADD COLUMN z DEFAULT 9 CHECK (z > id)",
   "ALTER TABLE people ADD CONSTRAINT c CHECK (length(code) = 1)",
