@@ -3,12 +3,14 @@ import type { Binding, Connection } from "../connection.ts";
 import { ENGINE_TABLES } from "../ledger-tables.ts";
 import { quoteIdentifier } from "../quote.ts";
 import { isSqliteError, operationalCode } from "../sqlite-errors.ts";
+import { type ForeignKey, foreignKeysOf } from "./table-rules.ts";
 
 export class LiveTables {
   readonly #connection: Connection;
   readonly #names: ReadonlyMap<string, string>;
   readonly #rowCounts = new Map<string, number>();
   readonly #columns = new Map<string, readonly string[]>();
+  readonly #foreignKeys = new Map<string, readonly ForeignKey[]>();
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -44,6 +46,14 @@ export class LiveTables {
       .map(([name]) => String(name));
     this.#columns.set(key, columns);
     return columns;
+  }
+
+  foreignKeys(table: string): readonly ForeignKey[] {
+    const key = table.toLowerCase();
+    const known =
+      this.#foreignKeys.get(key) ?? foreignKeysOf((sql, name) => this.all(sql, name), table);
+    this.#foreignKeys.set(key, known);
+    return known;
   }
 
   /** How many rows have a value in the column; 0 when there is no such column. */
@@ -82,6 +92,17 @@ export class LiveTables {
   /** Rows of a query about the schema, as objects. */
   all(sql: string, table: string): Record<string, Binding>[] {
     return this.#connection.prepare(sql, "read the schema").all(table);
+  }
+
+  /** The number of rows of a query over live tables; null when it does not fit them, or is none. */
+  count(select: string | null): number | null {
+    if (select === null) return null;
+    try {
+      return this.#count(`SELECT count(*) FROM (${select})`);
+    } catch (error) {
+      if (!isSqliteError(error) || operationalCode(error) !== undefined) throw error;
+      return null;
+    }
   }
 
   #hasColumn(table: string, column: string): boolean {

@@ -6,7 +6,7 @@ import { positionIn, statementsOf } from "../../../migration/sections.ts";
 import { splitStatements, type Statement } from "../../../migration/sql-scanner.ts";
 import { isPromise } from "../../task.ts";
 import type { Bench, Finding } from "./finding.ts";
-import { foreignKeyFailuresOf } from "./foreign-key-failures.ts";
+import { foreignKeyFailuresOf, strandedRowsOf } from "./foreign-key-failures.ts";
 import { shadowDatabase } from "./function-steps.ts";
 import { judge, type Vacated } from "./judge.ts";
 import type { Access } from "./probe.ts";
@@ -98,6 +98,15 @@ export class StepAnalyst {
       );
       for (const finding of findings) this.#report(finding, effects.line, effects.statement);
     }
+    const gone = this.#statements.filter(
+      ({ statement, dropped }) => dropped.length > 0 || /\bDELETE\b/i.test(statement),
+    );
+    const parents = gone.flatMap(({ dropped, written }) => [...dropped, ...written]);
+    const cause = gone.at(-1);
+    if (cause === undefined) return;
+    const lost = new Set(parents.map((name) => name.toLowerCase()));
+    for (const finding of strandedRowsOf(this.#bench, lost))
+      this.#report(finding, cause.line, cause.statement);
   }
 
   #runFunction(body: FunctionBody): void {

@@ -17,6 +17,8 @@ export interface ForeignKey {
   readonly columns: readonly string[];
   readonly parent: string;
   readonly parentColumns: readonly string[];
+  /** True when a parent may not go while rows point at it. */
+  readonly isHeld: boolean;
 }
 
 export interface TableRules {
@@ -94,15 +96,26 @@ export function keysOf(shadow: Shadow, table: string): UniqueKey[] {
     });
 }
 
-export function foreignKeysOf(
-  all: (sql: string, table: string) => readonly Readonly<Record<string, unknown>>[],
+/** Asks a schema about one of its tables. */
+export type SchemaQuery = (
+  sql: string,
   table: string,
-): ForeignKey[] {
-  const keys = new Map<unknown, { columns: string[]; parent: string; parentColumns: string[] }>();
-  const sql = `SELECT id, "table" AS parent, "from" AS child_column, "to" AS parent_column
+) => readonly Readonly<Record<string, unknown>>[];
+
+export function foreignKeysOf(all: SchemaQuery, table: string): ForeignKey[] {
+  const keys = new Map<
+    unknown,
+    { columns: string[]; parent: string; parentColumns: string[]; isHeld: boolean }
+  >();
+  const sql = `SELECT id, "table" AS parent, "from" AS child_column, "to" AS parent_column, on_delete
      FROM pragma_foreign_key_list(?) ORDER BY id, seq`;
-  for (const { id, parent, child_column, parent_column } of all(sql, table)) {
-    const key = keys.get(id) ?? { columns: [], parent: String(parent), parentColumns: [] };
+  for (const { id, parent, child_column, parent_column, on_delete } of all(sql, table)) {
+    const key = keys.get(id) ?? {
+      columns: [],
+      parent: String(parent),
+      parentColumns: [],
+      isHeld: on_delete === "NO ACTION" || on_delete === "RESTRICT",
+    };
     key.columns.push(String(child_column));
     // Without a column the parent's primary key is meant.
     if (parent_column !== null) key.parentColumns.push(String(parent_column));

@@ -173,6 +173,28 @@ describe("analysePlan() on what fails on rows that are there", () => {
     expect(doesFail(filled, sql)).toBeFalse();
   });
 
+  it.each([
+    ["DROP TABLE parent", 2],
+    ["DELETE FROM parent WHERE b = 1", 1],
+    ["DELETE FROM held WHERE id = 2; DELETE FROM parent", 1],
+    ["DELETE FROM held; DELETE FROM parent", 0],
+    [
+      "CREATE TABLE n (a, b, PRIMARY KEY (b, a)); INSERT INTO n SELECT * FROM parent; DROP TABLE parent; ALTER TABLE n RENAME TO parent",
+      0,
+    ],
+  ] as const)("foretells whom %s leaves pointing at nothing: %d", (sql, rows) => {
+    using connection = openConnection(":memory:");
+    connection.runOnce(`PRAGMA foreign_keys = OFF;
+      CREATE TABLE parent (a, b, PRIMARY KEY (b, a));
+      CREATE TABLE held (id INTEGER PRIMARY KEY, p, q, FOREIGN KEY (p, q) REFERENCES parent);
+      INSERT INTO parent VALUES (2, 1), (3, 4);
+      INSERT INTO held VALUES (1, 1, 2), (2, 4, 3), (3, 9, 9), (4, NULL, 1);`);
+    expect(failuresOf(connection, sql).map(({ rowCount }) => rowCount)).toEqual(
+      rows === 0 ? [] : [rows],
+    );
+    expect(doesFail(connection, sql)).toBe(rows > 0);
+  });
+
   it("does not blame a key for rows that were nobody's before", () => {
     using connection = openConnection(":memory:");
     connection.runOnce(`PRAGMA foreign_keys = OFF; ${SCHEMA} DROP TABLE orders;
