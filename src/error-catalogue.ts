@@ -307,8 +307,14 @@ export const ERROR_CATALOGUE = Object.freeze({
   MIGRATION_HAZARD: entry(
     "author",
     1,
-    "A pending migration would lose rows or fail on rows that are there; nothing was applied.",
+    "A pending migration would lose rows or fail on rows that are there; it was not applied.",
     "Change the migration as each hazard says, or allow it by name with `--allow`.",
+  ),
+  MIGRATION_TOUCHES: entry(
+    "author",
+    1,
+    "A statement reaches a table that its section's `-- migrate:touches` does not name; it was not run.",
+    "Name the table there when it is meant, or change the statement.",
   ),
   SEED_NOT_FOUND: entry(
     "operator",

@@ -48,6 +48,7 @@ export type {
   PlanAnalysis,
   StatementEffects,
   StepAnalysis,
+  StepEstimate,
   TableFacts,
 } from "./migration/hazard.ts";
 export {

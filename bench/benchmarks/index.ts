@@ -1,6 +1,7 @@
 /** Every benchmark, in the order of the table. */
 import type { Benchmark } from "../contender.ts";
 import { fresh } from "./fresh.ts";
+import { hazards } from "./hazards.ts";
 import { insert } from "./insert.ts";
 import { noop } from "./noop.ts";
 import { open } from "./open.ts";
@@ -8,4 +9,13 @@ import { prune } from "./prune.ts";
 import { read } from "./read.ts";
 import { sync } from "./sync.ts";
 
-export const BENCHMARKS: readonly Benchmark[] = [noop, fresh, open, insert, read, sync, prune];
+export const BENCHMARKS: readonly Benchmark[] = [
+  noop,
+  fresh,
+  hazards,
+  open,
+  insert,
+  read,
+  sync,
+  prune,
+];

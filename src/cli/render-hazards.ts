@@ -16,6 +16,7 @@ export function renderAnalysis(step: StepAnalysis, tables: readonly TableFacts[]
   const lines = [
     ...step.hazards.flatMap(renderHazard),
     ...factsOf(step, tables).map((fact) => renderFacts(step, fact)),
+    ...renderEstimate(step),
     ...renderCaveats(step),
   ];
   return lines.map((line) => `-- ${line}`);
@@ -81,6 +82,27 @@ function renderFacts(
   return printable(`table ${name}: ${rowCount} row(s)${size}; ${verbs.join(", ")}`);
 }
 
+/** One line; none where a trial does not tell the time. */
+function renderEstimate({ estimate }: StepAnalysis): string[] {
+  if (estimate === null) return [];
+  const { timeMs, triedRows, rows } = estimate;
+  if (rows === 0)
+    return [timeMs < AT_ONCE_MS ? "time: at once" : `time: about ${durationText(timeMs)}`];
+  const basis = triedRows >= rows ? `all ${rows} row(s)` : `${triedRows} of ${rows} row(s)`;
+  return [`time: about ${durationText(timeMs)}, as tried on ${basis}`];
+}
+
+/** Nobody notices. */
+const AT_ONCE_MS = 50;
+
+/** Two digits: it is an estimate. */
+function durationText(ms: number): string {
+  if (ms < 1) return "1 ms";
+  if (ms < 1000) return `${Number(ms.toPrecision(2))} ms`;
+  if (ms < 120_000) return `${Number((ms / 1000).toPrecision(2))} s`;
+  return `${Math.round(ms / 60_000)} min`;
+}
+
 function sizeText(bytes: number): string {
   return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : megabytes(bytes);
 }
@@ -89,7 +111,7 @@ function sizeText(bytes: number): string {
 export function analysisData(analysis: PlanAnalysis | null, index: number): object {
   const step = analysis?.steps[index];
   if (analysis === null || step === undefined) return {};
-  const { hazards, statements, rebuilt, notAnalysed, ranOnEmptyShadow } = step;
+  const { hazards, statements, rebuilt, notAnalysed, ranOnEmptyShadow, estimate } = step;
   const tables = factsOf(step, analysis.tables);
-  return { hazards, tables, rebuilt, statements, notAnalysed, ranOnEmptyShadow };
+  return { hazards, tables, rebuilt, statements, notAnalysed, ranOnEmptyShadow, estimate };
 }

@@ -68,6 +68,11 @@ export interface MigrationDriver {
   readHead(): MaybePromise<LedgerHead | null>;
   /** All applied migrations, ascending; empty when no ledger exists. Reads only. */
   readLedger(): MaybePromise<AppliedMigration[]>;
+  /**
+   * Refuses steps that would reach beyond what their own sections allow, as far as it can be told before any of
+   * them has run; `applyStep` refuses the rest. Reads only.
+   */
+  checkSteps(steps: readonly Step[]): MaybePromise<void>;
   /** Readies the connection for steps; every `startRun` is followed by one `finishRun`, errors included. */
   startRun(): MaybePromise<void>;
   applyStep(step: Step, context: StepContext): MaybePromise<StepOutcome>;

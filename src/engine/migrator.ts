@@ -222,12 +222,16 @@ class MigratorTasks {
 
   *plan(options: PlanUpOptions = {}): Task<Step[]> {
     const ledger = yield* settle(this.#driver.readLedger());
-    return planUp(this.#source.load(), ledger, options);
+    const steps = planUp(this.#source.load(), ledger, options);
+    yield* settle(this.#driver.checkSteps(steps));
+    return steps;
   }
 
   *planRollback(options: PlanDownOptions = {}): Task<Step[]> {
     const ledger = yield* settle(this.#driver.readLedger());
-    return this.#planDown(ledger, options);
+    const steps = this.#planDown(ledger, options);
+    yield* settle(this.#driver.checkSteps(steps));
+    return steps;
   }
 
   *checkDrift(): Task<Drift | null> {
@@ -295,7 +299,7 @@ class MigratorTasks {
     const steps = plan(ledger, done);
     if (steps.length === 0) return { fromVersion, toVersion: fromVersion, steps: done };
     this.#onEvent({ type: "planned", steps });
-    const guarded = yield* settle(this.#guard(steps, fromVersion));
+    const guarded = yield* this.#admit(steps, fromVersion);
     try {
       yield* settle(this.#driver.startRun());
       yield* this.#applyPlans(plan, guarded, ledger, done);
@@ -320,8 +324,14 @@ class MigratorTasks {
       this.#onEvent({ type: "replanned" });
       const current = yield* settle(this.#driver.readLedger());
       versions = current.map(({ version }) => version);
-      steps = yield* settle(this.#guard(plan(current, done), headOf(current)));
+      steps = yield* this.#admit(plan(current, done), headOf(current));
     }
+  }
+
+  /** What the sections say of themselves holds whether or not there is a guard. */
+  *#admit(steps: readonly Step[], fromVersion: Version): Task<readonly Step[]> {
+    yield* settle(this.#driver.checkSteps(steps));
+    return yield* settle(this.#guard(steps, fromVersion));
   }
 
   /** Tidies up without ever hiding the error that made it necessary. */

@@ -7,6 +7,7 @@ export const HAZARD_KINDS = [
   "DROPS_COLUMN",
   "REBUILDS",
   "FULL_SCAN_WRITE",
+  "OVERWRITES",
   "FAILS_ON_EXISTING_ROWS",
   "IRREVERSIBLE",
 ] as const;

@@ -38,6 +38,14 @@ export interface StatementEffects {
   readonly reachedByCascade: readonly string[];
 }
 
+/** How long a step will take, from a trial on some of the live rows. */
+export interface StepEstimate {
+  readonly timeMs: number;
+  /** Rows of the largest table, in the trial and in the database; both 0 for a step that only writes the schema. */
+  readonly triedRows: number;
+  readonly rows: number;
+}
+
 export interface StepAnalysis {
   readonly direction: Direction;
   readonly version: Version;
@@ -50,6 +58,8 @@ export interface StepAnalysis {
   readonly notAnalysed: readonly string[];
   /** True for a function: it ran on a schema without rows, so what depends on rows was not seen. */
   readonly ranOnEmptyShadow: boolean;
+  /** Null when it was not asked for, or when a trial does not tell it. */
+  readonly estimate: StepEstimate | null;
 }
 
 export interface TableFacts {

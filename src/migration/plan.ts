@@ -31,8 +31,13 @@ export interface Step {
   readonly body: MigrationBody;
   /** True when an up can be undone, be it by SQL or by a function. */
   readonly hasDown: boolean;
-  /** Tables whose rows may go with the parents that the step takes away; the author allowed it. */
+  /** Tables whose rows or references may go with the parents that the step takes away; the author allowed it. */
   readonly cascades?: readonly string[];
+  /**
+   * Asked inside the step's lock, before its first statement: whether what the step was planned for is still so.
+   * Answers with the step to run; what it throws undoes the step.
+   */
+  readonly confirm?: () => Step;
   /** The backup that was made before the run this step belongs to; for the ledger. */
   readonly backupPath?: string;
   /** What an up leaves in the ledger. */

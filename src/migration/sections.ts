@@ -1,10 +1,9 @@
 /** The text of a migration file, split into its up and down sections. */
 import { MigrationError, type SourcePosition } from "../errors.ts";
-import { allowanceIn } from "./allowances.ts";
 import { canonicalSql } from "./canonical-sql.ts";
 import { type Dependent, dependenceIn, dependenciesIn, parseVersions } from "./dependencies.ts";
+import { directiveIn } from "./directives.ts";
 import { type GooseAnnotation, gooseAnnotation, GooseReader } from "./goose.ts";
-import { HAZARD_KINDS, parseHazardKinds } from "./hazard-kind.ts";
 import { locate, nextToken, ScanError, splitStatements, type Statement } from "./sql-scanner.ts";
 import type { SqlBody } from "./migration.ts";
 
@@ -221,10 +220,17 @@ function findMarkers(body: SqlBody): Marker[] {
   return scanning(body, () => {
     const markers: Marker[] = [];
     const goose = new GooseReader();
+    const limits: number[] = [];
     for (let token = nextToken(text, 0); token !== undefined; token = nextToken(text, token.end)) {
       if (token.kind !== "comment") continue;
       const comment = text.slice(token.start, token.end);
       if (text[token.start] === "-") refuseLoneReturn(body, token.start, comment);
+      const directive = directiveIn(comment);
+      if (directive !== null) {
+        if (directive.problem !== null) refuseSection(body, token.start, directive.problem);
+        if (directive.kind === "touches") limits.push(token.start);
+        continue;
+      }
       const foreign = FOREIGN_MARKER.exec(comment);
       if (foreign !== null)
         refuseSection(body, token.start, `it has a \`${foreign[1]}\` annotation of another tool`);
@@ -242,7 +248,6 @@ function findMarkers(body: SqlBody): Marker[] {
           refuseSection(body, token.start, `\`${comment.trim()}\` looks like a misspelt marker`);
         continue;
       }
-      if (isAllowance(body, token.start, comment)) continue;
       if (isDependence(body, token.start, comment)) {
         if (markers.at(-1)?.direction === "down") refuseDependence(body, token.start);
         continue;
@@ -258,6 +263,10 @@ function findMarkers(body: SqlBody): Marker[] {
     }
     if (goose.openStatement !== null)
       refuseGoose(body, goose.openStatement, "the statement begun here is never ended");
+    // It would limit neither section, in silence.
+    const stray = limits.find((start) => start < (markers[0]?.start ?? 0));
+    if (stray !== undefined)
+      refuseSection(body, stray, "`migrate:touches` stands before `-- migrate:up`");
     return markers;
   });
 }
@@ -285,22 +294,6 @@ function refuseSqlxOption(body: SqlBody): void {
 
 function refuseGoose(body: SqlBody, offset: number, observed: string): never {
   refuseSection(body, offset, observed, "annotations that goose would read the same way");
-}
-
-/** True for `-- migrate:allow KIND`; a misspelt kind would allow nothing, in silence. */
-function isAllowance(body: SqlBody, offset: number, comment: string): boolean {
-  const text = allowanceIn(comment);
-  if (text === null) return false;
-  const { kinds, unknown } = parseHazardKinds(text);
-  if (unknown !== null || kinds.length === 0) {
-    const observed = unknown === null ? "names no hazard" : `names ${JSON.stringify(unknown)}`;
-    refuseSection(
-      body,
-      offset,
-      `\`migrate:allow\` ${observed} (one of ${HAZARD_KINDS.join(", ")})`,
-    );
-  }
-  return true;
 }
 
 /** True for `-- migrate:depends VERSION`; what names no version would be a dependency on nothing. */

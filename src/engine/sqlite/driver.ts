@@ -3,12 +3,13 @@ import { type MigrationError, OperationError, UsageDbError } from "../../errors.
 import type { AppliedMigration, Migration } from "../../migration/migration.ts";
 import type { Step } from "../../migration/plan.ts";
 import { headOf } from "../../migration/standing.ts";
+import { hasLimit } from "../../migration/touches.ts";
 import type { Version } from "../../migration/version.ts";
 import type { Drift, LedgerHead, MigrationDriver, StepContext, StepOutcome } from "../driver.ts";
+import { carryOutCascades } from "./carry-out-cascades.ts";
 import type { Connection } from "./connection.ts";
 import {
   baselineOf,
-  deleteOrphans,
   newViolations,
   readViolations,
   type ViolationBaseline,
@@ -85,6 +86,14 @@ class SqliteDriver implements MigrationDriver {
     );
   }
 
+  checkSteps(steps: readonly Step[]): void {
+    if (!steps.some(({ body }) => hasLimit(body))) return;
+    // Not loaded with this module: hardly a section has a limit.
+    const { checkLimits } =
+      require("./hazards/touch-limit.ts") as typeof import("./hazards/touch-limit.ts");
+    this.#reading(() => checkLimits(this.#connection, steps));
+  }
+
   /**
    * Switches foreign keys off: inside a transaction the pragma does nothing, and with them on a table
    * rebuild deletes every child row by cascade. The database is looked at by the first step, inside its lock:
@@ -118,10 +127,13 @@ class SqliteDriver implements MigrationDriver {
     this.#settingsBefore = null;
   }
 
-  applyStep(step: Step, context: StepContext): StepOutcome {
-    const action = actionOf(step);
+  applyStep(planned: Step, context: StepContext): StepOutcome {
+    const action = actionOf(planned);
     return this.#lock.hold(action, context, () => {
       if (!this.#isLedgerAsExpected(context.expectedVersions)) return { outcome: "ledger-changed" };
+      const step = planned.confirm?.() ?? planned;
+      // The schema may not be the one that the plan was checked against.
+      this.checkSteps([step]);
       if (!this.#hasLedger) ensureLedger(this.#connection);
       if (context.expectedVersions.length === 0) this.#markAsOwn();
       this.#hasLedger = true;
@@ -259,7 +271,8 @@ class SqliteDriver implements MigrationDriver {
 
   #refuseNewViolations(step: Step): void {
     if (!this.#fingerprint.hasForeignKeys) return;
-    if (step.cascades !== undefined) deleteOrphans(this.#connection, step.cascades, this.#baseline);
+    if (step.cascades !== undefined)
+      carryOutCascades(this.#connection, step.cascades, this.#baseline);
     const violations = this.#violations();
     refuseViolations(step, newViolations(violations, this.#baseline));
     this.#baseline = baselineOf(violations);

@@ -8,6 +8,8 @@ export interface ForeignKeyViolation {
   /** Null in a WITHOUT ROWID table. */
   readonly rowid: number | null;
   readonly parent: string;
+  /** The key's number in `foreign_key_list`; null when the key itself is broken. */
+  readonly key: number | null;
   /** SQLite's words when the key itself is broken, not a row: its parent columns are not unique. */
   readonly mismatch: string | null;
 }
@@ -37,15 +39,16 @@ function checkTable(connection: Connection, table: string): ForeignKeyViolation[
   } catch (error) {
     const mismatch = mismatchOf(error);
     const parent = / referencing "(.*)"$/.exec(mismatch)?.[1] ?? "";
-    return [{ table, rowid: null, parent, mismatch }];
+    return [{ table, rowid: null, parent, key: null, mismatch }];
   }
 }
 
 function check(connection: Connection, sql: string): ForeignKeyViolation[] {
-  return connection.readOnce(sql).map(([table, rowid, parent]) => ({
+  return connection.readOnce(sql).map(([table, rowid, parent, key]) => ({
     table: table as string,
     rowid: rowid as number | null,
     parent: parent as string,
+    key: key as number,
     mismatch: null,
   }));
 }
@@ -74,42 +77,6 @@ export function newViolations(
     left.set(keyOf(violation), count - 1);
     return count <= 0;
   });
-}
-
-/**
- * Does what ON DELETE CASCADE would have done with foreign keys on, in the tables named and nowhere else: rows that
- * came to point at nothing go, then those that pointed at them, until none is left. Rows that were orphans before
- * stay; so do rows of WITHOUT ROWID tables, which have no number to find them by.
- */
-export function deleteOrphans(
-  connection: Connection,
-  tables: readonly string[],
-  baseline: ViolationBaseline,
-): void {
-  const names = new Set(tables.map((table) => table.toLowerCase()));
-  for (;;) {
-    const orphans = newViolations(readViolations(connection), baseline).filter(
-      ({ table, parent, rowid }) =>
-        rowid !== null && names.has(table.toLowerCase()) && isCascade(connection, table, parent),
-    );
-    let deleted = 0;
-    for (const { table, rowid } of orphans)
-      deleted += connection
-        .prepare(`DELETE FROM ${quoteIdentifier(table)} WHERE rowid = ?`, `delete rows of ${table}`)
-        .run(rowid).changes;
-    connection.forgetStatements();
-    // Also when a trigger keeps them: the check that follows has the words for those.
-    if (deleted === 0) return;
-  }
-}
-
-/** True when every key of `table` that points at `parent` deletes with it. */
-function isCascade(connection: Connection, table: string, parent: string): boolean {
-  const others = connection.prepare(
-    `SELECT 1 FROM pragma_foreign_key_list(?) WHERE "table" = ? COLLATE NOCASE AND on_delete <> 'CASCADE'`,
-    "read foreign keys",
-  );
-  return others.values(table, parent).length === 0;
 }
 
 function keyOf({ table, rowid, parent, mismatch }: ForeignKeyViolation): string {

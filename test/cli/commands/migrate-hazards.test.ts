@@ -21,6 +21,7 @@ interface Bench extends Disposable {
   /** SHA-256 over every row of a table; `none` when there is no such table. */
   hash(table: string): string;
   backups(): string[];
+  execute(sql: string): void;
 }
 
 /** The family at version 1, filled, with more migrations pending. */
@@ -45,6 +46,10 @@ async function bench(pending: Readonly<Record<string, string>>): Promise<Bench> 
       } catch {
         return "none";
       }
+    },
+    execute: (sql) => {
+      using writer = new Database(db, { readwrite: true });
+      writer.run(sql);
     },
     backups: () => readdirSync(folder.path).filter((name) => name.endsWith(".backup")),
     [Symbol.dispose]: () => folder[Symbol.dispose](),
@@ -139,25 +144,68 @@ PRAGMA foreign_keys=ON;
 });
 
 describe("migrate up on DDL that fails on rows", () => {
-  it("reports all five forms before it touches the database", async () => {
-    const forms = [
-      "ADD COLUMN a TEXT NOT NULL",
-      "ADD COLUMN b DEFAULT (abs(-1))",
-      "ADD COLUMN c DEFAULT current_timestamp",
-      "ADD COLUMN d GENERATED ALWAYS AS (id + 1) STORED",
-      "ALTER COLUMN name SET NOT NULL",
-    ];
-    using work = await bench({
-      "002_fine.sql": sections("CREATE TABLE fine (a);", "DROP TABLE fine;"),
-      ...Object.fromEntries(
-        forms.map((form, i) => [`00${i + 3}_form.sql`, `ALTER TABLE parent ${form};\n`]),
-      ),
-    });
+  const copied = (columns: string, kind = ""): string =>
+    `CREATE TABLE n (${columns}) ${kind};INSERT INTO n SELECT id, name FROM parent;`;
+  /** Each passes on an empty table, and fails on so many of the rows. */
+  const FORMS: readonly (readonly [sql: string, rows: number])[] = [
+    ["ALTER TABLE parent ADD COLUMN a TEXT NOT NULL", 2],
+    ["ALTER TABLE parent ADD COLUMN b DEFAULT (abs(-1))", 2],
+    ["ALTER TABLE parent ADD COLUMN c DEFAULT current_timestamp", 2],
+    ["ALTER TABLE parent ADD COLUMN d GENERATED ALWAYS AS (id + 1) STORED", 2],
+    ["ALTER TABLE parent ALTER COLUMN name SET NOT NULL", 1],
+    ["ALTER TABLE child ADD CONSTRAINT few CHECK (id < 3)", 1],
+    ["ALTER TABLE child ADD COLUMN e DEFAULT 2 CHECK (e >= id)", 1],
+    ["CREATE UNIQUE INDEX i ON child (parent_id)", 2],
+    [copied("id INTEGER PRIMARY KEY, name TEXT NOT NULL"), 1],
+    [copied("id INTEGER PRIMARY KEY, name INTEGER", "STRICT"), 1],
+    [copied("id INTEGER PRIMARY KEY REFERENCES grandparent (id), name"), 2],
+  ];
+
+  const files = {
+    "002_fine.sql": sections("CREATE TABLE fine (a);", "DROP TABLE fine;"),
+    "003_grandparent.sql": "CREATE TABLE grandparent (id INTEGER PRIMARY KEY);",
+    ...Object.fromEntries(
+      FORMS.map(([sql], i) => [`${i + 10}_form.sql`, `${sql.replace(/\bn\b/g, `n${i}`)};\n`]),
+    ),
+  };
+
+  it("has nothing against any of them without rows", async () => {
+    using work = await bench(files);
+    work.execute("DELETE FROM child; DELETE FROM parent");
+    expect((await work.run("up")).exitCode).toBe(0);
+  });
+
+  it("reports every form with its rows before it touches the database", async () => {
+    using work = await bench(files);
     const { exitCode, stderr } = await work.run("up");
     expect(exitCode).toBe(1);
-    const found = [...stderr.matchAll(/HAZARD FAILS_ON_EXISTING_ROWS \S*\/(\S+):1: /g)];
-    expect(found.map(([, file]) => file)).toEqual(forms.map((_, i) => `00${i + 3}_form.sql`));
+    const found = [
+      ...stderr.matchAll(/HAZARD FAILS_ON_EXISTING_ROWS \S*\/(\S+):1: fails on (\d+) row/g),
+    ];
+    expect(found.map(([, file, rows]) => [file, Number(rows)])).toEqual(
+      FORMS.map(([, rows], i) => [`${i + 10}_form.sql`, rows]),
+    );
     expect(work.hash("fine")).toBe("none");
+  });
+});
+
+describe("migrate on a section with migrate:touches", () => {
+  it("refuses what goes beyond it, in plan and in up, with line, statement and table", async () => {
+    using work = await bench({
+      "002_limit.sql": `-- migrate:up
+-- migrate:touches parent
+UPDATE parent SET name = 'x';
+DELETE FROM parent WHERE id = 2;
+`,
+    });
+    const before = work.hash("parent");
+    for (const command of ["plan", "up"]) {
+      const { exitCode, stdout, stderr } = await work.run(command);
+      expect([command, exitCode, stdout]).toEqual([command, 1, ""]);
+      expect(stderr).toContain("code: MIGRATION_TOUCHES");
+      expect(stderr).toMatch(/002_limit\.sql:4 `DELETE FROM parent WHERE id = 2`.* child /s);
+    }
+    expect(work.hash("parent")).toBe(before);
   });
 });
 
@@ -179,6 +227,43 @@ describe("migrate redo", () => {
     const result = await work.run("redo", "--json");
     expect([result.exitCode, work.backups().length]).toEqual([0, 1]);
     expect(JSON.parse(result.stdout).backup).toEndWith(work.backups()[0] ?? "?");
+  });
+});
+
+describe("migrate plan on the time", () => {
+  it("names it by step, and nothing for what it can't tell", async () => {
+    using work = await bench({
+      "002_add.sql": "ALTER TABLE child ADD COLUMN z;\n",
+      "003_write.sql": "UPDATE child SET z = 1;\n",
+      "004_module.ts": "export const up = () => {};\n",
+    });
+    const { stdout } = await work.run("plan");
+    const times = stdout.split("\n").filter((line) => line.startsWith("-- time: "));
+    expect(times).toEqual([
+      "-- time: at once",
+      expect.stringMatching(/^-- time: about [\d.]+ ms, as tried on all 3 row\(s\)$/),
+    ]);
+    const steps = JSON.parse((await work.run("plan", "--json")).stdout);
+    expect(steps.map((step: { estimate: unknown }) => step.estimate)).toMatchObject([
+      { rows: 0 },
+      { rows: 3, triedRows: 3 },
+      null as never,
+    ]);
+  });
+});
+
+describe("migrate plan on the product's own migrations", () => {
+  it("analyses them as well, which up on the hot path does not", async () => {
+    using folder = tempFolder();
+    const db = folder.at("own.db");
+    expect((await spawnMigrate(["up", "--to", "1", "--db", db])).exitCode).toBe(0);
+    const { stdout } = await spawnMigrate(["plan", "--json", "--db", db]);
+    const steps = JSON.parse(stdout) as { hazards?: unknown; statements?: unknown[] }[];
+    expect(steps.length).toBeGreaterThan(1);
+    for (const { hazards, statements } of steps) {
+      expect(hazards).toEqual([]);
+      expect(statements?.length).toBeGreaterThan(0);
+    }
   });
 });
 

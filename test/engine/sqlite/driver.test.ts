@@ -215,6 +215,7 @@ describe("foreign keys", () => {
       dialect: "sqlite",
       readHead: () => driver.readHead(),
       readLedger: () => driver.readLedger(),
+      checkSteps: (steps) => driver.checkSteps(steps),
       startRun: () => {
         void driver.startRun();
         throw new Error("the machine is on fire");

@@ -62,7 +62,10 @@ async function planSteps(context: CommandContext, options: PlanUpOptions): Promi
     const steps = (await database.migrator()).plan(options);
     if (steps.length === 0) return { steps, analysis: null };
     const { analysePlan } = await import("../../../engine/sqlite/hazards/index.ts");
-    return { steps, analysis: analysePlan(database.connection, steps, { withSizes: true }) };
+    return {
+      steps,
+      analysis: analysePlan(database.connection, steps, { withSizes: true, withEstimates: true }),
+    };
   } catch (error) {
     if (!(error instanceof UsageDbError) || error.code !== "DATABASE_NOT_FOUND") throw error;
   }

@@ -1,28 +1,20 @@
 /** What a plan will do to a database, found out without touching it. */
-import type {
-  Hazard,
-  PlanAnalysis,
-  StatementEffects,
-  StepAnalysis,
-} from "../../../migration/hazard.ts";
-import type { FunctionBody, SqlBody } from "../../../migration/migration.ts";
+import type { PlanAnalysis, StatementEffects, StepEstimate } from "../../../migration/hazard.ts";
 import type { Step } from "../../../migration/plan.ts";
-import { positionIn, statementsOf } from "../../../migration/sections.ts";
-import type { Statement } from "../../../migration/sql-scanner.ts";
-import { isPromise } from "../../task.ts";
 import type { Connection } from "../connection.ts";
 import { toUsageDbError } from "../sqlite-errors.ts";
-import type { Bench, Finding } from "./finding.ts";
-import { shadowDatabase } from "./function-steps.ts";
+import { Contents } from "./contents.ts";
 import { Holdings } from "./holdings.ts";
-import { judge, type Vacated } from "./judge.ts";
 import { LiveTables } from "./live-tables.ts";
-import type { Access } from "./probe.ts";
 import { Shadow } from "./shadow.ts";
+import { StepAnalyst } from "./step-analyst.ts";
+import { Trial, type TriedStatement } from "./trial.ts";
 
 export interface AnalyseOptions {
   /** Also reads the size of every table that is reached, page by page; off when left out. */
   readonly withSizes?: boolean;
+  /** Also tries the statements on a temporary copy of some rows, to tell how long they will take; off when left out. */
+  readonly withEstimates?: boolean;
 }
 
 /**
@@ -30,15 +22,16 @@ export interface AnalyseOptions {
  *
  * Each statement is compiled on a shadow of the schema, with foreign keys on and off, judged against the rows
  * that are there, and run on the shadow so that the next one sees it. What could not be analysed is named in
- * `notAnalysed`: silence would look like safety. Counts are those of this moment: others may go on writing.
+ * `notAnalysed`: silence would look like safety. All counts are of one moment: others may go on writing.
+ * @throws {MigrationError} MIGRATION_TOUCHES for a section that reaches beyond its own `-- migrate:touches`.
  */
 export function analysePlan(
   connection: Connection,
   steps: readonly Step[],
-  { withSizes = false }: AnalyseOptions = {},
+  options: AnalyseOptions = {},
 ): PlanAnalysis {
   try {
-    return analyse(connection, steps, withSizes);
+    return connection.reading(() => analyse(connection, steps, options));
   } catch (error) {
     throw toUsageDbError(error, `analyse the plan for ${connection.path}`, {
       path: connection.path,
@@ -46,11 +39,17 @@ export function analysePlan(
   }
 }
 
-function analyse(connection: Connection, steps: readonly Step[], withSizes: boolean): PlanAnalysis {
+function analyse(
+  connection: Connection,
+  steps: readonly Step[],
+  { withSizes = false, withEstimates = false }: AnalyseOptions,
+): PlanAnalysis {
   const live = new LiveTables(connection);
   using shadow = new Shadow(connection);
-  const bench = { shadow, live, holdings: new Holdings(live) };
-  const analyses = steps.map((step) => new StepAnalyst(bench, step).analyse());
+  const contents = new Contents(connection, live, shadow);
+  const bench = { shadow, live, holdings: new Holdings(live), contents };
+  const analysts = steps.map((step) => new StepAnalyst(bench, step));
+  const analyses = analysts.map((analyst) => analyst.analyse());
   const reached = new Set(
     analyses.flatMap(({ statements }) => statements.flatMap(tablesOf)).map((t) => t.toLowerCase()),
   );
@@ -61,191 +60,43 @@ function analyse(connection: Connection, steps: readonly Step[], withSizes: bool
       rowCount: live.rowCount(name),
       sizeBytes: withSizes ? live.sizeBytes(name) : null,
     }));
-  return { steps: analyses, tables };
+  if (!withEstimates) return { steps: analyses, tables };
+  using trial = new Trial(
+    connection,
+    live,
+    tables.map(({ name }) => name),
+  );
+  return {
+    steps: analyses.map((step, index) => ({
+      ...step,
+      estimate: estimateOf(trial, analysts[index]?.ran ?? null),
+    })),
+    tables,
+  };
+}
+
+/** The times of a step's statements together; null as soon as one is not known. */
+function estimateOf(trial: Trial, ran: readonly TriedStatement[] | null): StepEstimate | null {
+  if (ran === null) {
+    trial.giveUp();
+    return null;
+  }
+  // All of them are tried, whatever became of the one before: the next step comes after them.
+  const times = ran.map((statement) => trial.time(statement));
+  return times.reduce<StepEstimate | null>(
+    (sum, time) =>
+      sum === null || time === null
+        ? null
+        : {
+            timeMs: sum.timeMs + time.timeMs,
+            triedRows: time.rows > sum.rows ? time.triedRows : sum.triedRows,
+            rows: Math.max(sum.rows, time.rows),
+          },
+    { timeMs: 0, triedRows: 0, rows: 0 },
+  );
 }
 
 function tablesOf(effects: StatementEffects): readonly string[] {
   const { altered, dropped, read, written, reachedByCascade } = effects;
   return [...altered, ...dropped, ...read, ...written, ...reachedByCascade];
 }
-
-class StepAnalyst {
-  readonly #bench: Bench;
-  readonly #step: Step;
-  readonly #statements: StatementEffects[] = [];
-  readonly #hazards: Hazard[] = [];
-  readonly #notAnalysed: string[] = [];
-  readonly #vacated: {
-    readonly vacated: Vacated;
-    readonly line: number | null;
-    readonly text: string;
-  }[] = [];
-  readonly #rebuilt: string[] = [];
-
-  constructor(bench: Bench, step: Step) {
-    this.#bench = bench;
-    this.#step = step;
-    for (const missing of bench.shadow.missing)
-      this.#notAnalysed.push(`what touches ${missing} (it could not be copied)`);
-  }
-
-  analyse(): StepAnalysis {
-    const { direction, version, name, file, body, hasDown } = this.#step;
-    if (body.kind === "sql") this.#runSql(body);
-    else this.#runFunction(body);
-    for (const { vacated, line, text } of this.#vacated) this.#settle(vacated, line, text);
-    if (!hasDown) this.#report(IRREVERSIBLE, body.kind === "sql" ? body.firstLine : null, null);
-    return {
-      direction,
-      version,
-      name,
-      file,
-      statements: this.#statements,
-      rebuilt: this.#rebuilt,
-      hazards: this.#hazards,
-      notAnalysed: this.#notAnalysed,
-      ranOnEmptyShadow: body.kind === "function",
-    };
-  }
-
-  #runSql(body: SqlBody): void {
-    for (const statement of statementsOf(body)) {
-      const { line } = positionIn(body, statement.start);
-      if (!this.#examine(statement, line)) continue;
-      const failure = this.#bench.shadow.run(statement.text);
-      if (failure !== null) this.#notAnalysed.push(`line ${line}: ${failure}`);
-    }
-  }
-
-  #runFunction(body: FunctionBody): void {
-    // A loop says the same thing many times; only a change of the schema can make it mean something else.
-    const seen = new Set<string>();
-    const database = shadowDatabase(this.#bench.shadow, body.file, (statement) => {
-      if (seen.has(statement.text)) return;
-      if (CHANGES_SCHEMA.has(statement.words[0] ?? "")) seen.clear();
-      seen.add(statement.text);
-      this.#examine(statement, null);
-    });
-    try {
-      const result: unknown = body.run(database);
-      if (!isPromise(result)) return;
-      result.then(undefined, () => undefined);
-      this.#notAnalysed.push("the function: it returned a promise");
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#notAnalysed.push(`the function: it failed on an empty schema (${reason})`);
-    }
-  }
-
-  /** False when the statement does not compile. */
-  #examine(statement: Statement, line: number | null): boolean {
-    const probe = this.#bench.shadow.probe(statement.text);
-    const place = line === null ? "a statement of the function" : `line ${line}`;
-    if (probe.failure !== null) this.#notAnalysed.push(`${place}: ${probe.failure}`);
-    const { findings, vacated, unknown } = judge(this.#bench, statement, probe);
-    for (const finding of findings) this.#report(finding, line, statement.text);
-    for (const one of vacated) this.#vacated.push({ vacated: one, line, text: statement.text });
-    for (const reason of unknown) this.#notAnalysed.push(`${place}: ${reason}`);
-    this.#statements.push({
-      line,
-      statement: statement.text,
-      ...effectsOf(probe.accesses),
-      reachedByCascade: namesOf(probe.cascades),
-    });
-    return probe.failure === null;
-  }
-
-  /** At the end of the step: did another table take the name of the dropped one, or only its rows? */
-  #settle(
-    { table, isOriginal, lives, rowCount, cascades }: Vacated,
-    line: number | null,
-    text: string,
-  ): void {
-    const { holdings } = this.#bench;
-    const names = lives.map((name) => holdings.successorOf(name)?.name.toLowerCase());
-    const isBack = names.includes(table.toLowerCase());
-    const subject = isBack ? table : lives.find((name) => names.includes(name.toLowerCase()));
-    if (!isBack) for (const cascade of cascades) this.#report(cascade, line, text);
-    // A copy that the plan made for itself and threw away again is nobody's loss.
-    if (!isBack && !isOriginal) return;
-    if (subject !== undefined) this.#rebuilt.push(subject);
-    this.#report(
-      subject === undefined ? moved(table, rowCount) : rebuilt(subject, rowCount),
-      line,
-      text,
-    );
-  }
-
-  #report(finding: Finding, line: number | null, statement: string | null): void {
-    const { version, file, body } = this.#step;
-    this.#hazards.push({
-      kind: finding.kind,
-      losesData: finding.losesData,
-      table: finding.table,
-      column: finding.column,
-      rowCount: finding.rowCount,
-      version,
-      file: body.kind === "sql" ? body.file : file,
-      line,
-      statement,
-      message: finding.message,
-      wayOut: finding.wayOut,
-    });
-  }
-}
-
-const CHANGES_SCHEMA: ReadonlySet<string> = new Set(["ALTER", "CREATE", "DROP"]);
-
-const IRREVERSIBLE: Finding = {
-  kind: "IRREVERSIBLE",
-  losesData: false,
-  table: "",
-  column: null,
-  rowCount: null,
-  message: "has no down: only a backup leads back",
-  wayOut: "Write a `-- migrate:down` section.",
-};
-
-function rebuilt(table: string, rowCount: number): Finding {
-  return {
-    kind: "REBUILDS",
-    losesData: false,
-    table,
-    column: null,
-    rowCount,
-    message: `rebuilds ${table}: ${rowCount} row(s) are copied, none is lost`,
-    wayOut: "Use ALTER TABLE where it can do the same: it copies nothing.",
-  };
-}
-
-function moved(table: string, rowCount: number): Finding {
-  return {
-    kind: "DROPS_TABLE",
-    losesData: false,
-    table,
-    column: null,
-    rowCount,
-    message: `drops ${table} after its ${rowCount} row(s) were copied`,
-    wayOut: `Keep ${table}, or a view of that name, while programs still read it.`,
-  };
-}
-
-function effectsOf(
-  accesses: readonly Access[],
-): Pick<StatementEffects, "created" | "altered" | "dropped" | "read" | "written"> {
-  const of = (...verbs: readonly Access["does"][]): string[] =>
-    namesOf(accesses.filter(({ does }) => verbs.includes(does)));
-  const dropped = of("drop");
-  return {
-    created: of("create"),
-    altered: of("alter"),
-    dropped,
-    read: of("read"),
-    // Compiling a DROP TABLE mentions a DELETE on the table itself.
-    written: of("insert", "update", "delete").filter((table) => !dropped.includes(table)),
-  };
-}
-
-const namesOf = (accesses: readonly Access[]): string[] => [
-  ...new Set(accesses.map(({ table }) => table)),
-];

@@ -1,5 +1,6 @@
 /** The pieces that the judges of statements share. */
 import type { HazardKind } from "../../../migration/hazard-kind.ts";
+import type { Contents } from "./contents.ts";
 import type { Holdings } from "./holdings.ts";
 import type { LiveTables } from "./live-tables.ts";
 import type { Shadow } from "./shadow.ts";
@@ -20,4 +21,39 @@ export interface Bench {
   readonly shadow: Shadow;
   readonly live: LiveTables;
   readonly holdings: Holdings;
+  readonly contents: Contents;
+}
+
+/** Findings, and what could not be decided. */
+export interface Judgement {
+  readonly findings: readonly Finding[];
+  readonly unknown: readonly string[];
+}
+
+export const NOTHING: Judgement = { findings: [], unknown: [] };
+
+export function together(judgements: readonly Judgement[]): Judgement {
+  return {
+    findings: judgements.flatMap(({ findings }) => findings),
+    unknown: judgements.flatMap(({ unknown }) => unknown),
+  };
+}
+
+/** A statement that stops midway when it meets the rows. */
+export function failing(
+  subject: { readonly table: string; readonly column?: string },
+  rowCount: number,
+  { reason, wayOut }: { readonly reason: string; readonly wayOut: string },
+): Finding {
+  const { table, column = null } = subject;
+  const name = column === null ? table : `${table}.${column}`;
+  return {
+    kind: "FAILS_ON_EXISTING_ROWS",
+    losesData: false,
+    table,
+    column,
+    rowCount,
+    message: `fails on ${rowCount} row(s) of ${name}: ${reason}`,
+    wayOut,
+  };
 }

@@ -100,12 +100,12 @@ export class Holdings {
   thin(table: string): Loss[] {
     const holder = this.find(table);
     if (holder === undefined) return [];
-    return [...holder.holds.keys()].flatMap((live) => {
-      const others = this.#others(holder, live);
-      // The last holder goes on holding the rest; another one has them all.
-      if (others.length > 0) holder.holds.delete(live);
-      const count = this.#live.rowCount(live);
-      return others.length > 0 || count === 0 ? [] : [{ live, column: null, count }];
+    return [...holder.holds].flatMap(([live, missing]) => {
+      // The last holder goes on holding the rest; another one has them all, but perhaps not with every column.
+      const isLast = this.#others(holder, live).length === 0;
+      const losses = this.#giveUp(holder, live, missing);
+      if (!isLast) holder.holds.delete(live);
+      return losses;
     });
   }
 

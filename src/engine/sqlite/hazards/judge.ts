@@ -2,7 +2,9 @@
 import type { Statement } from "../../../migration/sql-scanner.ts";
 import { failuresOf } from "./failures.ts";
 import type { Bench, Finding } from "./finding.ts";
-import type { Holdings, Loss } from "./holdings.ts";
+import type { Loss } from "./holdings.ts";
+import { matchedRows } from "./matched-rows.ts";
+import { overwritesOf } from "./overwrites.ts";
 import type { Access, Probe } from "./probe.ts";
 import {
   fullCopySource,
@@ -11,6 +13,7 @@ import {
   takesEveryRow,
   verbOf,
 } from "./statement-shape.ts";
+import { type WriteParts, writePartsOf } from "./write-parts.ts";
 
 /** A table that was dropped although its rows are elsewhere; at the end of the step it is a rebuild or a move. */
 export interface Vacated {
@@ -38,19 +41,26 @@ export function judge(bench: Bench, statement: Statement, probe: Probe): Verdict
   const vacated: Vacated[] = [];
   const unknown: string[] = [];
   const { accesses } = probe;
-  findings.push(...scansOf(bench, statement, accesses));
+  const parts = writePartsOf(statement.text);
+  findings.push(...scansOf(bench, statement, { accesses, parts }));
   // What does not compile fails on any table, and is named as that.
   if (probe.failure === null) {
     const failures = failuresOf(bench, statement, accesses);
     findings.push(...failures.findings);
     unknown.push(...failures.unknown);
+    findings.push(...overwritesOf(bench, statement, probe));
   }
+  // Nothing can be told of a statement that fails anyway.
+  const matched =
+    parts?.verb !== "DELETE" || probe.failure !== null
+      ? null
+      : matchedRows(bench.contents, parts, accesses);
   // Before the rows change hands: afterwards the counts would be those of what is left.
-  const cascades = cascadesOf(bench, statement, probe);
+  const cascades = matched === 0 ? [] : cascadesOf(bench, statement, probe);
   const dropped = accesses.find(({ does }) => does === "drop")?.table;
   for (const { does, table, column, via } of distinct(accesses)) {
     if (does === "delete" && table !== dropped)
-      findings.push(...deletionOf(holdings, statement, table, via));
+      findings.push(...deletionOf(bench, statement, { table, via, matched }));
     if (does === "update") holdings.find(table)?.updated.add(column.toLowerCase());
     if (does === "alter" && column !== "" && isDropColumn(statement))
       findings.push(...holdings.dropColumn(table, column).map(columnLoss));
@@ -106,25 +116,37 @@ function keepBooks(
 }
 
 function deletionOf(
-  holdings: Holdings,
+  { holdings }: Bench,
   statement: Statement,
-  table: string,
-  via: string | null,
+  {
+    table,
+    via,
+    matched,
+  }: { readonly table: string; readonly via: string | null; readonly matched: number | null },
 ): Finding[] {
   const isWhole = via === null && takesEveryRow(statement);
+  const exact = via === null ? matched : null;
+  if (exact === 0) return [];
   const losses = isWhole ? holdings.empty(table) : holdings.thin(table);
   const by = via === null ? "" : ` (by the trigger ${via})`;
-  return losses.map(({ column, count }) => ({
-    kind: "DELETES_DATA",
-    losesData: true,
-    table,
-    column,
-    rowCount: count,
-    message: isWhole
-      ? `deletes all ${count} row(s) of ${table}`
-      : `deletes rows of ${table}, up to all ${count}${by}`,
-    wayOut: `Copy the rows of ${table} to another table first, or keep them.`,
-  }));
+  return losses.map(({ column, count }) => {
+    const rowCount = Math.min(exact ?? count, count);
+    // The rows are somewhere else too, but not whole.
+    const values = column === null ? "" : ` with values of ${column} that are nowhere else`;
+    const part =
+      exact === null
+        ? `rows of ${table}, up to all ${count}${by}`
+        : `${rowCount} of ${count} row(s) of ${table}`;
+    return {
+      kind: "DELETES_DATA",
+      losesData: true,
+      table,
+      column,
+      rowCount,
+      message: `deletes ${isWhole ? `all ${count} row(s) of ${table}` : part}${values}`,
+      wayOut: `Copy the rows of ${table} to another table first, or keep them.`,
+    };
+  });
 }
 
 function tableLoss(table: string, { count }: Loss): Finding {
@@ -186,14 +208,16 @@ function cascadesOf(
 function scansOf(
   { shadow, holdings }: Bench,
   statement: Statement,
-  accesses: readonly Access[],
+  { accesses, parts }: { readonly accesses: readonly Access[]; readonly parts: WriteParts | null },
 ): Finding[] {
   const verb = verbOf(statement);
   if (verb !== "UPDATE" && verb !== "DELETE") return [];
   const wanted = verb.toLowerCase();
   const table = accesses.find(({ does, via }) => does === wanted && via === null)?.table;
   const rowCount = table === undefined ? 0 : holdings.rowCount(table);
-  if (table === undefined || rowCount === 0 || !shadow.scans(statement.text, table)) return [];
+  // SQLite's plan calls the table as the statement does.
+  const alias = parts?.alias ?? table ?? "";
+  if (table === undefined || rowCount === 0 || !shadow.scans(statement.text, alias)) return [];
   return [
     {
       kind: "FULL_SCAN_WRITE",

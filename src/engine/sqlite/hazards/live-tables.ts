@@ -3,12 +3,14 @@ import type { Binding, Connection } from "../connection.ts";
 import { ENGINE_TABLES } from "../ledger-tables.ts";
 import { quoteIdentifier } from "../quote.ts";
 import { isSqliteError, operationalCode } from "../sqlite-errors.ts";
+import { type ForeignKey, foreignKeysOf } from "./table-rules.ts";
 
 export class LiveTables {
   readonly #connection: Connection;
   readonly #names: ReadonlyMap<string, string>;
   readonly #rowCounts = new Map<string, number>();
   readonly #columns = new Map<string, readonly string[]>();
+  readonly #foreignKeys = new Map<string, readonly ForeignKey[]>();
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -28,7 +30,7 @@ export class LiveTables {
     const known = this.#rowCounts.get(key);
     if (known !== undefined) return known;
     const count = this.has(table)
-      ? this.#count(`SELECT count(*) FROM ${quoteIdentifier(table)}`)
+      ? this.#count(`SELECT count(*) FROM main.${quoteIdentifier(table)}`)
       : 0;
     this.#rowCounts.set(key, count);
     return count;
@@ -46,10 +48,20 @@ export class LiveTables {
     return columns;
   }
 
+  foreignKeys(table: string): readonly ForeignKey[] {
+    const key = table.toLowerCase();
+    const known =
+      this.#foreignKeys.get(key) ?? foreignKeysOf((sql, name) => this.all(sql, name), table);
+    this.#foreignKeys.set(key, known);
+    return known;
+  }
+
   /** How many rows have a value in the column; 0 when there is no such column. */
   valueCount(table: string, column: string): number {
     if (!this.#hasColumn(table, column)) return 0;
-    return this.#count(`SELECT count(${quoteIdentifier(column)}) FROM ${quoteIdentifier(table)}`);
+    return this.#count(
+      `SELECT count(${quoteIdentifier(column)}) FROM main.${quoteIdentifier(table)}`,
+    );
   }
 
   /** Any row, as the engine would find it; null when there is none. */
@@ -57,7 +69,7 @@ export class LiveTables {
     const columns = this.columns(table);
     const names = columns.map(quoteIdentifier).join(", ");
     const row = this.#connection.readOnce(
-      `SELECT ${names} FROM ${quoteIdentifier(table)} LIMIT 1`,
+      `SELECT ${names} FROM main.${quoteIdentifier(table)} LIMIT 1`,
     )[0];
     if (row === undefined) return null;
     return Object.fromEntries(columns.map((column, index) => [column, row[index] ?? null]));
@@ -77,6 +89,22 @@ export class LiveTables {
     }
   }
 
+  /** Rows of a query about the schema, as objects. */
+  all(sql: string, table: string): Record<string, Binding>[] {
+    return this.#connection.prepare(sql, "read the schema").all(table);
+  }
+
+  /** The number of rows of a query over live tables; null when it does not fit them, or is none. */
+  count(select: string | null): number | null {
+    if (select === null) return null;
+    try {
+      return this.#count(`SELECT count(*) FROM (${select})`);
+    } catch (error) {
+      if (!isSqliteError(error) || operationalCode(error) !== undefined) throw error;
+      return null;
+    }
+  }
+
   #hasColumn(table: string, column: string): boolean {
     const wanted = column.toLowerCase();
     return this.columns(table).some((name) => name.toLowerCase() === wanted);
@@ -92,7 +120,7 @@ export function hasRows(connection: Connection): boolean {
   return tableNames(connection).some(
     (name) =>
       !ENGINE_TABLES.has(name) &&
-      connection.readOnce(`SELECT 1 FROM ${quoteIdentifier(name)} LIMIT 1`).length > 0,
+      connection.readOnce(`SELECT 1 FROM main.${quoteIdentifier(name)} LIMIT 1`).length > 0,
   );
 }
 

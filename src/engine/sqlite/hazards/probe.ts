@@ -40,7 +40,7 @@ export interface Probe {
   readonly failure: string | null;
 }
 
-type Report = [
+export type Report = [
   code: number,
   first: string | null,
   second: string | null,
@@ -49,25 +49,29 @@ type Report = [
 ];
 
 /** Collects what the authorizer reports between `start()` and `stop()`. */
-export class AccessRecorder {
-  #accesses: Access[] | null = null;
+export class ReportRecorder {
+  #reports: Report[] | null = null;
 
   readonly authorize = (...report: Report): number => {
     if (FORBIDDEN.has(report[0])) return DENY;
-    const access = this.#accesses === null ? null : accessOf(report);
-    if (access !== null) this.#accesses?.push(access);
+    this.#reports?.push(report);
     return 0;
   };
 
   start(): void {
-    this.#accesses = [];
+    this.#reports = [];
   }
 
-  stop(): readonly Access[] {
-    const accesses = this.#accesses ?? [];
-    this.#accesses = null;
-    return accesses;
+  stop(): readonly Report[] {
+    const reports = this.#reports ?? [];
+    this.#reports = null;
+    return reports;
   }
+}
+
+/** What reports say of tables. */
+export function accessesOf(reports: readonly Report[]): Access[] {
+  return reports.map(accessOf).filter((access) => access !== null);
 }
 
 function accessOf([code, first, second, third, via]: Report): Access | null {

@@ -94,14 +94,16 @@ describe("createHazardGuard()", () => {
     expect(column(work.connection, "SELECT id FROM toy")).toEqual([2]);
   });
 
-  it("does not clear references: the engine refuses those rows as before", () => {
+  it("clears the references that were allowed to be cleared, and only when they were", () => {
     using work = bench();
-    work.connection.runOnce("INSERT INTO note VALUES (1)");
-    const error = errorOf(() =>
-      work.migrator({ allow: ["DELETES_DATA"] }, "DROP TABLE parent").up(),
-    );
-    expect(error.code).toBe("MIGRATION_FOREIGN_KEYS");
-    expect(column(work.connection, "SELECT count(*) FROM child")).toEqual([3]);
+    work.connection.runOnce("INSERT INTO note VALUES (1), (NULL)");
+    const dropping = ["DROP TABLE parent"] as const;
+    expect(
+      errorOf(() => work.migrator({ allow: ["DROPS_TABLE"] }, ...dropping).up()).details["kinds"],
+    ).toEqual(["CASCADES"]);
+    work.migrator({ allow: ["DROPS_TABLE", "CASCADES"] }, ...dropping).up();
+    expect(column(work.connection, "SELECT parent_id FROM note")).toEqual([null, null]);
+    expect(work.backups()).toHaveLength(1);
   });
 
   it("takes a line in the file for a permission, for that file only", () => {

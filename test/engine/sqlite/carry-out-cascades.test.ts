@@ -1,9 +1,6 @@
 import { describe, expect, it } from "bun:test";
-import {
-  baselineOf,
-  deleteOrphans,
-  readViolations,
-} from "../../../src/engine/sqlite/foreign-keys.ts";
+import { carryOutCascades } from "../../../src/engine/sqlite/carry-out-cascades.ts";
+import { baselineOf, readViolations } from "../../../src/engine/sqlite/foreign-keys.ts";
 import { openConnection } from "../../../src/engine/sqlite/open.ts";
 import type { Connection } from "../../../src/engine/sqlite/connection.ts";
 import { column } from "../../support/migrating.ts";
@@ -24,10 +21,10 @@ function family(): { connection: Connection; orphan: (...tables: string[]) => vo
     INSERT INTO below VALUES (1, 1), (2, 2), (3, 3);`);
   const baseline = baselineOf(readViolations(connection));
   connection.runOnce("DELETE FROM parent WHERE id = 1");
-  return { connection, orphan: (...tables) => deleteOrphans(connection, tables, baseline) };
+  return { connection, orphan: (...tables) => carryOutCascades(connection, tables, baseline) };
 }
 
-describe("deleteOrphans()", () => {
+describe("carryOutCascades()", () => {
   it("deletes as a cascade would, in the tables named only, and no orphan of old", () => {
     const { connection, orphan } = family();
     using _ = connection;
@@ -50,5 +47,42 @@ describe("deleteOrphans()", () => {
     connection.runOnce("CREATE TRIGGER keep BEFORE DELETE ON two BEGIN SELECT raise(IGNORE); END");
     orphan("two");
     expect(column(connection, "SELECT id FROM two")).toEqual([1]);
+  });
+
+  it("clears references, or gives them their default, where the key says so", () => {
+    using connection = openConnection(":memory:");
+    connection.runOnce(`PRAGMA foreign_keys = OFF;
+      CREATE TABLE parent (a, b, PRIMARY KEY (a, b));
+      CREATE TABLE nulled (id INTEGER PRIMARY KEY, a, b,
+        FOREIGN KEY (a, b) REFERENCES parent ON DELETE SET NULL);
+      CREATE TABLE reset (id INTEGER PRIMARY KEY, a DEFAULT 2, b DEFAULT (1 + 1),
+        FOREIGN KEY (a, b) REFERENCES parent ON DELETE SET DEFAULT);
+      CREATE TABLE lost (id INTEGER PRIMARY KEY, a DEFAULT 7, b DEFAULT 7,
+        FOREIGN KEY (a, b) REFERENCES parent ON DELETE SET DEFAULT);
+      CREATE TABLE bare (id PRIMARY KEY, a, b,
+        FOREIGN KEY (a, b) REFERENCES parent (a, b) ON DELETE SET NULL) WITHOUT ROWID;
+      INSERT INTO parent VALUES (1, 1), (2, 2);
+      INSERT INTO nulled VALUES (1, 1, 1), (2, 2, 2), (3, 9, 9);
+      INSERT INTO reset VALUES (1, 1, 1), (2, 2, 2);
+      INSERT INTO lost VALUES (1, 1, 1);
+      INSERT INTO bare VALUES ('x', 1, 1), ('y', 2, 2);`);
+    const baseline = baselineOf(readViolations(connection));
+    connection.runOnce("DELETE FROM parent WHERE a = 1");
+    carryOutCascades(connection, ["nulled", "reset", "lost", "bare"], baseline);
+    const rows = (table: string): unknown => connection.readOnce(`SELECT * FROM ${table}`);
+    expect(rows("nulled")).toEqual([
+      [1, null, null],
+      [2, 2, 2],
+      [3, 9, 9],
+    ]);
+    expect(rows("reset")).toEqual([
+      [1, 2, 2],
+      [2, 2, 2],
+    ]);
+    expect(rows("lost")).toEqual([[1, 7, 7]]);
+    expect(rows("bare")).toEqual([
+      ["x", null, null],
+      ["y", 2, 2],
+    ]);
   });
 });
