@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
-import { InputError, OperationError } from "../../errors.ts";
+import { isAgreed, YES_ARG } from "../ask.ts";
+import { OperationError } from "../../errors.ts";
 import { type Command, type CommandContext, GLOBAL_ARGS } from "../command.ts";
 import { databasePath } from "../paths.ts";
 import { megabytes } from "../progress.ts";
@@ -47,7 +48,7 @@ export const restore: Command = {
   },
   args: {
     file: { type: "positional", required: true, description: "the backup" },
-    yes: { type: "boolean", description: "replace the database without asking" },
+    ...YES_ARG,
     ...GLOBAL_ARGS,
   },
   examples: [
@@ -57,7 +58,9 @@ export const restore: Command = {
     const { restoreDatabase } = await import("../../engine/sqlite/backup.ts");
     const database = databasePath(args["db"], env);
     await refuseStrangers(String(args["file"]), database);
-    if (args["yes"] !== true && !(await confirm(database))) return 1;
+    // Everything since the backup is given up.
+    const question = `Replace the content of ${database}?`;
+    if (!(await isAgreed(args, { action: "restore", question }))) return 1;
     const report = await restoreDatabase(String(args["file"]), database);
     output.outcome(`Restored ${report.restoredTo} from ${report.path}.`);
     output.json(report);
@@ -105,25 +108,4 @@ async function refuseStrangers(backupFile: string, database: string): Promise<vo
 
 function defaultTarget(database: string, { now }: CommandContext): string {
   return `${database}.${new Date(now()).toISOString().replace(/[-:]|\.\d+/g, "")}.backup`;
-}
-
-/** Everything since the backup is given up, so a person is asked, and a script has to say so. */
-async function confirm(database: string): Promise<boolean> {
-  if (process.stdin.isTTY !== true) {
-    throw new InputError(
-      "CLI_USAGE",
-      "Cannot restore without asking: there is no terminal, expected --yes",
-      {
-        hint: "Pass --yes to replace the database.",
-      },
-    );
-  }
-  const { createConsola } = await import("consola");
-  const terminal = createConsola({ stdout: process.stderr, stderr: process.stderr });
-  return (
-    (await terminal.prompt(`Replace the content of ${database}?`, {
-      type: "confirm",
-      initial: false,
-    })) === true
-  );
 }

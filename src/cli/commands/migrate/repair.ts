@@ -65,7 +65,7 @@ export const repair: Command = {
     });
     if (!output.isJson)
       for (const line of repairs.flatMap((one) => show(one, before))) output.note(line);
-    if (!(await isAgreed(context, "Write this?"))) {
+    if (!(await isAgreed(args, { action: "repair", question: "Write this?" }))) {
       output.outcome("Nothing was written.");
       return 1;
     }
