@@ -200,6 +200,23 @@ export class UsageSnapshotStore {
     return this.list({ sessionId, type, limit: 1 })[0] ?? null;
   }
 
+  /** One snapshot; null when there is none with this id. */
+  get(id: number): UsageSnapshot | null {
+    return this.#connection
+      .prepare<UsageSnapshot>(
+        `SELECT ${COLUMNS} FROM usage_snapshots WHERE id = ?`,
+        "read snapshots",
+      )
+      .get(checkInteger("id", id, 1, Number.MAX_SAFE_INTEGER));
+  }
+
+  /** What was known at a moment: the newest snapshot of a type that is not younger; null when there is none. */
+  at(atMs: number, filter: Pick<SnapshotFilter, "sessionId" | "type"> = {}): UsageSnapshot | null {
+    checkKeys("snapshots.at", filter, ["sessionId", "type"]);
+    const untilMs = checkMoment("atMs", atMs) + 1;
+    return this.list({ type: "stats", ...filter, untilMs, limit: 1 })[0] ?? null;
+  }
+
   #check(snapshot: NewUsageSnapshot): Omit<UsageSnapshot, "id"> {
     checkKeys("snapshots.insert", snapshot, NEW_SNAPSHOT_KEYS);
     return {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "bun:test";
-import { openUsageDb } from "../../src/index.ts";
+import { openUsageDb, type SnapshotType } from "../../src/index.ts";
 import { errorOf } from "../support/error-of.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { clockedDb, NOON } from "../support/usage-db.ts";
@@ -141,5 +141,28 @@ describe("snapshots.list()", () => {
     for (const limit of [0, -1, 1.5, Number.NaN]) {
       expect(errorOf(() => clocked.db.snapshots.list({ limit })).details["field"]).toBe("limit");
     }
+  });
+});
+
+describe("snapshots.at()", () => {
+  it("gives what was known at a moment, of a session or of all", () => {
+    using clocked = clockedDb();
+    const { snapshots } = clocked.db;
+    const insert = (
+      session_id: string,
+      timestamp: number,
+      snapshot_type: SnapshotType = "stats",
+    ): number => snapshots.insert({ session_id, snapshot_data: {}, timestamp, snapshot_type }).id;
+    const first = insert("a", NOON);
+    const second = insert("b", NOON + 10);
+    insert("a", NOON + 20, "config");
+    expect(snapshots.at(NOON - 1)).toBeNull();
+    expect(snapshots.at(NOON)?.id).toBe(first);
+    expect(snapshots.at(NOON + 9)?.id).toBe(first);
+    expect(snapshots.at(NOON + 10)?.id).toBe(second);
+    expect(snapshots.at(NOON + 30)?.id).toBe(second);
+    expect(snapshots.at(NOON + 30, { sessionId: "a" })?.id).toBe(first);
+    expect(snapshots.get(second)).toMatchObject({ session_id: "b" });
+    expect(snapshots.get(99)).toBeNull();
   });
 });

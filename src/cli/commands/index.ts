@@ -102,7 +102,7 @@ export const ROOT: CommandGroup = {
       load: () => REPORT,
     },
     config: { description: "show and change the settings", load: () => CONFIG },
-    snapshots: { description: "list and add usage snapshots", load: () => SNAPSHOTS },
+    snapshots: { description: "list, show and add usage snapshots", load: () => SNAPSHOTS },
     export: {
       description: "write what this database knows, for another machine's",
       load: () => (require("./exchange.ts") as typeof import("./exchange.ts")).exportCommand,
@@ -215,12 +215,20 @@ const PRICES: CommandGroup = {
 };
 
 const SNAPSHOTS: CommandGroup = {
-  meta: { name: "snapshots", description: "List and add usage snapshots" },
+  meta: { name: "snapshots", description: "List, show and add usage snapshots" },
   fallback: "list",
   commands: {
     list: {
       description: "print the newest snapshots",
       load: () => (require("./snapshots.ts") as typeof import("./snapshots.ts")).snapshotsList,
+    },
+    show: {
+      description: "print one snapshot whole",
+      load: () => (require("./snapshots.ts") as typeof import("./snapshots.ts")).snapshotsShow,
+    },
+    at: {
+      description: "print what was known at a moment",
+      load: () => (require("./snapshots.ts") as typeof import("./snapshots.ts")).snapshotsAt,
     },
     add: {
       description: "store one snapshot",

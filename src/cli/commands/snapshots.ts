@@ -1,9 +1,9 @@
 import { InputError } from "../../errors.ts";
-import type { SnapshotType } from "../../store/usage-snapshots.ts";
+import type { SnapshotType, UsageSnapshot } from "../../store/usage-snapshots.ts";
 import { type Command, type CommandContext, GLOBAL_ARGS } from "../command.ts";
 import { openDatabase } from "../database.ts";
 import { numberArg } from "../number-flag.ts";
-import { printable } from "../output.ts";
+import { type Output, printable } from "../output.ts";
 
 const SHOWN_CHARACTERS = 60;
 const DEFAULT_LIMIT = 20;
@@ -56,6 +56,78 @@ export const snapshotsList: Command = {
     return 0;
   },
 };
+
+export const snapshotsShow: Command = {
+  meta: { name: "show", description: "Print one snapshot whole" },
+  args: {
+    id: { type: "positional", required: true, description: "its number, as `list` prints it" },
+    ...GLOBAL_ARGS,
+  },
+  examples: [["usagedb snapshots show 12", "the whole JSON document"]],
+  run: async (context) => {
+    const { args, output } = context;
+    const id = numberArg(args, "id", { from: 1, to: Number.MAX_SAFE_INTEGER }) ?? 0;
+    using db = openDatabase(context, "read");
+    return print(output, db.snapshots.get(id), `no snapshot has the number ${id}`);
+  },
+};
+
+export const snapshotsAt: Command = {
+  meta: {
+    name: "at",
+    description: "Print what was known at a moment: the newest snapshot until then",
+  },
+  args: {
+    time: {
+      type: "positional",
+      required: true,
+      description: "ISO 8601 such as 2026-02-12T16:00:00Z; local without a zone",
+    },
+    session: { type: "string", valueHint: "ID", description: "only of this session" },
+    ...GLOBAL_ARGS,
+  },
+  examples: [
+    ["usagedb snapshots at 2026-02-12T16:00:00Z", "how things stood at 16:00 UTC"],
+    ["usagedb snapshots at 2026-02-12 --session 4d5611e5 --json", "a session at local midnight"],
+  ],
+  run: async (context) => {
+    const { args, output } = context;
+    const at = timeOf(String(args["time"]));
+    const sessionId = args["session"];
+    using db = openDatabase(context, "read");
+    const snapshot = db.snapshots.at(at, typeof sessionId === "string" ? { sessionId } : {});
+    return print(output, snapshot, `no snapshot is that old, at ${new Date(at).toISOString()}`);
+  },
+};
+
+function print(output: Output, snapshot: UsageSnapshot | null, missing: string): 0 | 1 {
+  if (snapshot === null) {
+    output.json(null);
+    output.note(`There is nothing to show: ${missing}.`);
+    return 1;
+  }
+  const data: unknown = JSON.parse(snapshot.snapshot_data);
+  output.json({ ...snapshot, snapshot_data: data });
+  if (output.isJson) return 0;
+  const { id, snapshot_type: type, session_id: session, timestamp } = snapshot;
+  output.text(
+    `snapshot ${id}, ${type} of session ${session}, ${new Date(timestamp).toISOString()}`,
+  );
+  output.text(JSON.stringify(data, null, 2));
+  return 0;
+}
+
+/** A date alone is local midnight, as everywhere on the command line. */
+function timeOf(text: string): number {
+  const isDate = /^\d{4}-\d{2}-\d{2}$/.test(text);
+  const at = /^\d{4}-/.test(text) ? Date.parse(isDate ? `${text}T00:00:00` : text) : Number.NaN;
+  if (Number.isFinite(at)) return at;
+  throw new InputError(
+    "CLI_USAGE",
+    `Cannot use time: ${JSON.stringify(text)} is no time, expected ISO 8601`,
+    { details: { argument: "time" }, hint: "Write a time like 2026-02-12T16:00:00Z." },
+  );
+}
 
 export const snapshotsAdd: Command = {
   meta: { name: "add", description: "Store one snapshot, from an argument or from stdin" },
