@@ -75,6 +75,22 @@ export function startOf(body: MigrationBody | null): SourcePosition | null {
   return first === undefined ? null : positionIn(body, first.start);
 }
 
+/** The last statement of a body that creates, alters, drops or writes `object`; null when none mentions it. */
+export function statementAbout(body: MigrationBody | null, object: string): SourcePosition | null {
+  if (body?.kind !== "sql") return null;
+  for (const { words, text, start } of statementsOf(body).toReversed()) {
+    if (words[0] === "SELECT") continue;
+    const at = namesIn(text).get(object.toLowerCase());
+    if (at !== undefined) return positionIn(body, start + at);
+  }
+  return null;
+}
+
+/** The last statement about `object`, or where the body begins. */
+export function placeIn(body: MigrationBody | null, object: string): SourcePosition | null {
+  return statementAbout(body, object) ?? startOf(body);
+}
+
 const CREATE_WORDS: ReadonlySet<string> = new Set(
   "CREATE TEMP TEMPORARY UNIQUE VIRTUAL TABLE INDEX VIEW TRIGGER IF NOT EXISTS".split(" "),
 );
@@ -96,7 +112,7 @@ function createdName(sql: string): string {
 }
 
 /** Every name of a statement, in lower case and unquoted, with the offset at which it stands first. */
-function namesIn(sql: string): Map<string, number> {
+export function namesIn(sql: string): Map<string, number> {
   const names = new Map<string, number>();
   for (const { kind, start, end } of scanTokens(sql)) {
     if (kind !== "word" && kind !== "identifier") continue;
