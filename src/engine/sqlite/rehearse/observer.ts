@@ -97,22 +97,28 @@ export class Observer {
   }
 
   /**
-   * Every page is looked at, and rows against indexes and constraints where a page was written: elsewhere they are as
-   * they were, and reading them again would take longer than the copy. What was wrong before is left out.
+   * What SQLite finds wrong that was not before. `thorough` looks at every page, and at the rows of suspect tables
+   * against their indexes; otherwise pages and rows of suspect tables only, which takes a tenth of the time. Elsewhere
+   * no statement wrote, and reading it all again would take longer than the copy.
    */
-  check(): Soundness {
+  check(thoroughness: "thorough" | "quick", isSuspect: (table: string) => boolean): Soundness {
     return this.#copy.compare((both) => {
       const written = new Set(this.#written(both).map(({ name }) => name));
       const known = new Set(listTables(both, "before").tables.keys());
-      const suspects = [...listTables(both, "main").tables.keys()].filter(
-        (name) => written.has(name) || !known.has(name),
+      const suspects = [...listTables(both, "main").tables.keys()].filter((name) =>
+        known.has(name) ? written.has(name) && isSuspect(name) : true,
       );
-      const pages = messagesOf(both, `PRAGMA main.quick_check(${MAX_MESSAGES})`);
-      const old = pages.length === 0 ? [] : messagesOf(both, `PRAGMA before.quick_check`);
+      const isThorough = thoroughness === "thorough";
+      const pages = isThorough ? newMessages(both, "quick_check", null) : [];
+      const check = isThorough ? "integrity_check" : "quick_check";
       return {
         integrity: [
-          ...pages.filter((m) => !old.includes(m)).map((message) => ({ table: null, message })),
-          ...suspects.flatMap((table) => integrityOf(both, table, known.has(table))),
+          ...pages.map((message) => ({ table: null, message })),
+          ...suspects.flatMap((table) =>
+            newMessages(both, check, { table, isOld: known.has(table) })
+              .filter((message) => !pages.includes(message))
+              .map((message) => ({ table, message })),
+          ),
         ],
         violations: grouped(newViolations(readViolations(this.#copy.connection), this.#violations)),
         sequences: loweredSequences(
@@ -152,12 +158,17 @@ function messagesOf(both: Connection, sql: string): string[] {
     .filter((message) => message !== "ok");
 }
 
-function integrityOf(both: Connection, table: string, isOld: boolean): Soundness["integrity"] {
-  const name = quoteIdentifier(table);
-  const now = messagesOf(both, `PRAGMA main.integrity_check(${name})`);
-  if (now.length === 0) return [];
-  const before = isOld ? messagesOf(both, `PRAGMA before.integrity_check(${name})`) : [];
-  return now.filter((message) => !before.includes(message)).map((message) => ({ table, message }));
+/** What a check says of `main` and does not say of `before`, which is asked only when there is something. */
+function newMessages(
+  both: Connection,
+  check: "quick_check" | "integrity_check",
+  of: { readonly table: string; readonly isOld: boolean } | null,
+): string[] {
+  const argument = of === null ? MAX_MESSAGES : quoteIdentifier(of.table);
+  const now = messagesOf(both, `PRAGMA main.${check}(${argument})`);
+  if (now.length === 0 || of?.isOld === false) return now;
+  const before = messagesOf(both, `PRAGMA before.${check}(${of === null ? 1e6 : argument})`);
+  return now.filter((message) => !before.includes(message));
 }
 
 function grouped(violations: ReturnType<typeof readViolations>): Soundness["violations"] {

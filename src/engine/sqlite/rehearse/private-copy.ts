@@ -109,10 +109,17 @@ export class PrivateCopy implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    const remove = (): void => rmSync(this.#folder, { recursive: true, force: true });
     try {
-      this.connection.close();
+      // First: closing a database whose file is gone leaves out the checkpoint, a second write of all that was written.
+      // Where an open file cannot be removed, it is gone after the close.
+      if (process.platform !== "win32") remove();
     } finally {
-      rmSync(this.#folder, { recursive: true, force: true });
+      try {
+        this.connection.close();
+      } finally {
+        remove();
+      }
     }
   }
 }

@@ -13,6 +13,10 @@ export function touchedBy({ statements, rebuilt }: StepAnalysis): ReadonlySet<st
   return new Set([...names, ...rebuilt].map((name) => name.toLowerCase()));
 }
 
+export function touchedByAny({ steps }: PlanAnalysis): ReadonlySet<string> {
+  return new Set(steps.flatMap((step) => [...touchedBy(step)]));
+}
+
 /** True when every statement was seen: neither a function nor anything that could not be compiled. */
 export function isForeseeable({ steps }: PlanAnalysis): boolean {
   return steps.every(
