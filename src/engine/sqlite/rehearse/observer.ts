@@ -38,6 +38,7 @@ export interface Soundness {
 }
 
 const MAX_MESSAGES = 20;
+const MAX_OLD_MESSAGES = 1_000_000;
 
 export class Observer {
   readonly #copy: PrivateCopy;
@@ -109,13 +110,13 @@ export class Observer {
         known.has(name) ? written.has(name) && isSuspect(name) : true,
       );
       const isThorough = thoroughness === "thorough";
-      const pages = isThorough ? newMessages(both, "quick_check", null) : [];
+      const pages = isThorough ? this.#newMessages(both, "quick_check", null) : [];
       const check = isThorough ? "integrity_check" : "quick_check";
       return {
         integrity: [
           ...pages.map((message) => ({ table: null, message })),
           ...suspects.flatMap((table) =>
-            newMessages(both, check, { table, isOld: known.has(table) })
+            this.#newMessages(both, check, { table, isOld: known.has(table) })
               .filter((message) => !pages.includes(message))
               .map((message) => ({ table, message })),
           ),
@@ -128,6 +129,22 @@ export class Observer {
         ),
       };
     });
+  }
+
+  /** What a check says of the copy and did not say of what it was, which is asked only when there is something. */
+  #newMessages(
+    both: Connection,
+    check: "quick_check" | "integrity_check",
+    of: { readonly table: string; readonly isOld: boolean } | null,
+  ): string[] {
+    const pragma = (schema: string, limit: number): string =>
+      `PRAGMA ${schema}.${check}(${of === null ? limit : quoteIdentifier(of.table)})`;
+    const now = messagesOf(both, pragma("main", MAX_MESSAGES));
+    if (now.length === 0 || of?.isOld === false) return now;
+    const before = this.#copy.checkBefore((old) =>
+      messagesOf(old, pragma("main", MAX_OLD_MESSAGES)),
+    );
+    return now.filter((message) => !before.includes(message));
   }
 
   /** Tables of before of which a page was written, or whose definition is another. */
@@ -156,19 +173,6 @@ function messagesOf(both: Connection, sql: string): string[] {
     .readOnce(sql)
     .map(([message]) => String(message))
     .filter((message) => message !== "ok");
-}
-
-/** What a check says of `main` and does not say of `before`, which is asked only when there is something. */
-function newMessages(
-  both: Connection,
-  check: "quick_check" | "integrity_check",
-  of: { readonly table: string; readonly isOld: boolean } | null,
-): string[] {
-  const argument = of === null ? MAX_MESSAGES : quoteIdentifier(of.table);
-  const now = messagesOf(both, `PRAGMA main.${check}(${argument})`);
-  if (now.length === 0 || of?.isOld === false) return now;
-  const before = messagesOf(both, `PRAGMA before.${check}(${of === null ? 1e6 : argument})`);
-  return now.filter((message) => !before.includes(message));
 }
 
 function grouped(violations: ReturnType<typeof readViolations>): Soundness["violations"] {

@@ -6,6 +6,9 @@
  */
 import {
   closeSync,
+  constants as fsConstants,
+  copyFileSync,
+  existsSync,
   mkdtempSync,
   openSync,
   readdirSync,
@@ -97,6 +100,23 @@ export class PrivateCopy implements Disposable {
     return work(both);
   }
 
+  /**
+   * Opens the database as it was with the right to write, which nobody uses: without it SQLite's checks leave the
+   * constraints of rows out. It takes a second copy, because the WAL of the first belongs to the file, not to its name.
+   */
+  checkBefore<T>(work: (before: Connection) => T): T {
+    const path = join(this.#folder, "before.db");
+    try {
+      copyFileSync(this.path, path, fsConstants.COPYFILE_FICLONE);
+      using before = new Connection(new Database(path, { readwrite: true, create: false }), path);
+      before.runOnce("PRAGMA trusted_schema = OFF");
+      before.runOnce("PRAGMA query_only = ON");
+      return work(before);
+    } finally {
+      for (const suffix of ["", "-wal", "-shm"]) rmSync(`${path}${suffix}`, { force: true });
+    }
+  }
+
   /** From here on the copy as it is now is what it was before. */
   settle(): void {
     const [row] = this.connection.readOnce("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -109,17 +129,22 @@ export class PrivateCopy implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    const remove = (): void => rmSync(this.#folder, { recursive: true, force: true });
+    // First: closing a database whose file is gone leaves out the checkpoint, a second write of all that was written.
+    const isGone = this.#remove();
     try {
-      // First: closing a database whose file is gone leaves out the checkpoint, a second write of all that was written.
-      // Where an open file cannot be removed, it is gone after the close.
-      if (process.platform !== "win32") remove();
+      this.connection.close();
     } finally {
-      try {
-        this.connection.close();
-      } finally {
-        remove();
-      }
+      // Where an open file cannot be removed, it can be now.
+      if (!isGone) rmSync(this.#folder, { recursive: true, force: true });
+    }
+  }
+
+  #remove(): boolean {
+    try {
+      rmSync(this.#folder, { recursive: true, force: true });
+      return true;
+    } catch {
+      return false;
     }
   }
 }
@@ -127,6 +152,8 @@ export class PrivateCopy implements Disposable {
 /** Folders that rehearsals of this database left in `folder` because they were killed; one that runs now is among them. */
 export function leftCopies(databasePath: string, folder = dirname(databasePath)): string[] {
   const prefix = `${basename(databasePath)}.rehearsal-`;
+  // A folder that is not there has the copy's own words coming.
+  if (!existsSync(folder)) return [];
   return readdirSync(folder)
     .filter((name) => name.startsWith(prefix))
     .map((name) => join(folder, name));

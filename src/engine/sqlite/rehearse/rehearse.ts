@@ -153,7 +153,7 @@ class Rehearsal {
       const later = await rehearseThereAndBack(
         part(border),
         this.#ups(above, bottom),
-        downs(above, bottom),
+        downs(above, bottom, true),
       );
       moments = { ...later, before: moments?.before ?? later.before };
     }
@@ -187,7 +187,7 @@ class Rehearsal {
         losses: writtenLosses(analysis),
       },
       {
-        back: downs(doomed, bottom),
+        back: downs(doomed, bottom, false),
         runs: doomed.map(
           ({ version }) =>
             (migrator: Migrator) =>
@@ -356,15 +356,19 @@ function writtenLosses(analysis: PlanAnalysis): Map<string, string> {
   );
 }
 
-/** Back to `bottom`, one version a call, newest first. */
+/**
+ * Back to `bottom`, one version a call, newest first. What was applied a moment ago has the same text in its file as in
+ * the ledger, and the file's positions are the author's.
+ */
 function downs(
   versions: readonly { readonly version: Version }[],
   bottom: Version,
+  useFiles: boolean,
 ): ((migrator: Migrator) => unknown)[] {
   return versions
     .map((_, index) => versions[index - 1]?.version ?? bottom)
     .toReversed()
-    .map((target) => (migrator) => migrator.rollback({ target }));
+    .map((target) => (migrator) => migrator.rollback({ target, useFiles }));
 }
 
 function tablesOf(moments: StretchMoments | null): RehearsedTable[] {
