@@ -70,6 +70,12 @@ const MIGRATE: CommandGroup = {
       load: () =>
         (require("./test-migrations.ts") as typeof import("./test-migrations.ts")).testMigrations,
     },
+    "test-crash": {
+      description: "migrate and be killed on the way; `test` starts it",
+      load: () =>
+        (require("./migrate/test-crash.ts") as typeof import("./migrate/test-crash.ts")).testCrash,
+      isHidden: true,
+    },
     adopt: {
       description:
         "take over another tool's database, or bring an earlier usage database's rows in",

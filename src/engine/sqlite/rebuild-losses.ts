@@ -5,7 +5,7 @@
 import type { MigrationBody } from "../../migration/migration.ts";
 import { statementsOf } from "../../migration/sections.ts";
 import type { Connection } from "./connection.ts";
-import { LEDGER_TABLE } from "./ledger.ts";
+import { ENGINE_TABLES_SQL } from "./ledger-tables.ts";
 import { namesIn } from "./prove/position.ts";
 import { describeSchema, type SchemaObject } from "./schema.ts";
 
@@ -34,7 +34,7 @@ export function readSchemaMoment(connection: Connection): SchemaMoment {
   const rows = connection.readOnce(
     `SELECT type, name, tbl_name, sql
      FROM sqlite_schema
-     WHERE type IN ('trigger', 'index') AND sql IS NOT NULL AND tbl_name NOT LIKE '${LEDGER_TABLE}%'`,
+     WHERE type IN ('trigger', 'index') AND sql IS NOT NULL AND tbl_name NOT IN (${ENGINE_TABLES_SQL})`,
   );
   return {
     objects: describeSchema(connection),

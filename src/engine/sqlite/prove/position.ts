@@ -54,6 +54,18 @@ export function deletesFrom(body: MigrationBody, table: string): boolean {
   );
 }
 
+/** True when a body has a statement that says that values of the table change or go; a function may do anything. */
+export function overwrites(body: MigrationBody, table: string): boolean {
+  if (body.kind === "function") return true;
+  return statementsOf(body).some(({ words, text }) => {
+    const names = namesIn(text);
+    if (!names.has(table.toLowerCase())) return false;
+    if (words[0] === "ALTER") return names.has("drop");
+    if (words[0] === "INSERT") return names.has("conflict") || names.has("replace");
+    return words[0] === "UPDATE" || words[0] === "REPLACE" || words[0] === "WITH";
+  });
+}
+
 export interface DifferingObject {
   readonly type: string;
   readonly name: string;

@@ -9,11 +9,16 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { OperationError, UsageDbError } from "../../../errors.ts";
 import type { Migration } from "../../../migration/migration.ts";
 import type { Version } from "../../../migration/version.ts";
+import { fixedSource } from "../../fixed-source.ts";
 import type { MigrationSource } from "../../source.ts";
 import { proveConstraints, proveForeignKeys } from "./constraints.ts";
+import type { CrashJob } from "./crash.ts";
 import { proveDefaults } from "./defaults.ts";
 import { TableFiller } from "./fill.ts";
-import { labelOf, originOf, startOf } from "./position.ts";
+import { Images } from "./images.ts";
+import { proveKillPoints } from "./kill-points.ts";
+import { provePairs } from "./pairs.ts";
+import { labelOf, startOf } from "./position.ts";
 import { Random } from "./random.ts";
 import {
   failed,
@@ -29,6 +34,7 @@ import { proveRollback } from "./rollback.ts";
 import { proveRoundTrips } from "./round-trip.ts";
 import { Sandbox, type SandboxDatabase } from "./sandbox.ts";
 import { proveConcurrentStarts, proveKills } from "./starts.ts";
+import { findingPlace, proveIdempotence, proveValid } from "./whole.ts";
 import { describeSchema, type SchemaObject } from "../schema.ts";
 import { validateConnection } from "../validate.ts";
 
@@ -47,8 +53,15 @@ export interface ProveOptions {
    * `MigrationReport` as JSON and exits 0. Concurrent starts and kills are not tested without it.
    */
   readonly starter?: (databasePath: string) => readonly string[];
-  /** How many times a migrating process is killed; 0 when left out. */
+  /** The command line of a process that calls `crashAt` with these; statements are not killed at without it. */
+  readonly crasher?: (job: CrashJob, killAt: number) => readonly string[];
+  /**
+   * How many times a migrating process is killed at a random moment; 0 when left out. Any other number also kills at
+   * every statement, of which otherwise 40 are chosen.
+   */
   readonly killRounds?: number;
+  /** Pairs of versions to go between at most; null takes all, 240 when left out. */
+  readonly maxPairs?: number | null;
   /** Stops the proof at the next version or topic. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: ProofEvent) => void;
@@ -56,6 +69,10 @@ export interface ProveOptions {
 
 const DEFAULT_ROWS = 20;
 const START_COUNT = 8;
+/** All pairs of fifteen versions and 0. */
+const DEFAULT_PAIRS = 240;
+const DEFAULT_KILL_POINTS = 40;
+const KILL_PARALLELISM = 3;
 
 /**
  * Proves every topic in turn; a defect of the migrations is a failed check, not an error.
@@ -87,21 +104,24 @@ class Proof {
   }
 
   async run(): Promise<ProofReport> {
-    const { starter, killRounds = 0 } = this.#options;
+    const { starter, crasher, killRounds = 0 } = this.#options;
     await this.#prove("files", () => this.#files());
     if (this.#isSound()) await this.#prove("fresh", () => this.#fresh());
     const isFresh = this.#isSound();
     const topics: [ProofTopic, () => ProofCheck[] | Promise<ProofCheck[]>][] = [
-      ["idempotence", () => this.#idempotence()],
-      ["validate", () => this.#validate()],
+      ["idempotence", () => proveIdempotence(this.#sandbox, this.#options.source)],
+      ["validate", () => proveValid(this.#sandbox, this.#migrations)],
       ["rollback", () => proveRollback(this.#sandbox, this.#migrations)],
       ["round-trip-empty", () => this.#roundTrips(false)],
       ["round-trip-filled", () => this.#roundTrips(true)],
+      ["pairs-empty", () => this.#pairs("pairs-empty")],
+      ["pairs-filled", () => this.#pairs("pairs-filled")],
       ["constraints", () => this.#constraints()],
       ["foreign-keys", () => this.#foreignKeys()],
       ["defaults", () => proveDefaults(this.#sandbox, this.#migrations)],
       ["concurrent-starts", () => this.#concurrentStarts(starter)],
     ];
+    topics.push(["kill-points", () => this.#killPoints(crasher, killRounds > 0)]);
     if (killRounds > 0) topics.push(["kills", () => this.#kills(starter, killRounds)]);
     for (const [topic, prove] of topics) {
       await this.#prove(
@@ -175,60 +195,34 @@ class Proof {
     return [passed("fresh", "directory", `version ${currentVersion}, ${objects}`)];
   }
 
-  /** The second start of a program, through the real source. */
-  #idempotence(): ProofCheck[] {
-    const path = this.#sandbox.newPath();
-    const run = (): { steps: number; state: string } => {
-      using database = this.#sandbox.open(path, this.#options.source);
-      const steps = database.migrator.up().steps.length;
-      return { steps, state: stateOf(database) };
-    };
-    const first = run();
-    const second = run();
-    if (second.steps === 0 && second.state === first.state)
-      return [passed("idempotence", "directory", "a second up does nothing")];
-    return [
-      failed("idempotence", "directory", {
-        observed: `a second up takes ${second.steps} step(s)`,
-        remedy: "Keep the migrations as they are between two runs.",
-      }),
-    ];
-  }
-
-  #validate(): ProofCheck[] {
-    using database = this.#sandbox.openAt();
-    const { standings } = database.migrator.status();
-    const { findings, notChecked } = validateConnection(database.connection, standings);
-    const checks = [
-      ...findings.map(({ object, observed, remedy }) =>
-        failed("validate", object, { observed, remedy }, this.#placeOf(object)),
-      ),
-      ...notChecked.map((reason) =>
-        notTested("validate", "database", { observed: reason, remedy: null }),
-      ),
-    ];
-    return findings.length > 0
-      ? checks
-      : [passed("validate", "database", "pages, keys, ledger and schema are sound"), ...checks];
-  }
-
-  /** The table and the place of a finding such as `child -> parent`. */
-  #placeOf(object: string): ReturnType<typeof originOf> & { readonly table: string | null } {
-    const table = object.split(" -> ", 1)[0] ?? object;
-    const origin = originOf(this.#migrations, table);
-    return { ...origin, table: origin.version === null ? null : table };
-  }
-
   #roundTrips(isFilled: boolean): Promise<ProofCheck[]> {
-    const failures = this.#checks
-      .filter(({ topic, status }) => topic === "round-trip-empty" && status === "failed")
-      .flatMap(({ version }) => (version === null ? [] : [version]));
     return proveRoundTrips({
       sandbox: this.#sandbox,
       migrations: this.#migrations,
       filler: isFilled ? this.#newFiller("round-trip") : null,
-      skip: new Set<Version>(isFilled ? failures : []),
+      skip: isFilled ? this.#failedIn("round-trip-empty") : new Set<Version>(),
       onVersion: () => this.#pause(),
+    });
+  }
+
+  #failedIn(...topics: readonly ProofTopic[]): Set<Version> {
+    return new Set(
+      this.#checks
+        .filter(({ topic, status }) => topics.includes(topic) && status === "failed")
+        .flatMap(({ version }) => (version === null ? [] : [version])),
+    );
+  }
+
+  #pairs(topic: "pairs-empty" | "pairs-filled"): Promise<ProofCheck[]> {
+    const isFilled = topic === "pairs-filled";
+    return provePairs({
+      topic,
+      images: new Images(this.#sandbox, isFilled ? () => this.#newFiller(topic) : null),
+      migrations: this.#migrations,
+      skip: this.#failedIn("round-trip-empty", "round-trip-filled", "pairs-empty"),
+      random: new Random(this.#options.seed, topic),
+      maxPairs: this.#options.maxPairs === undefined ? DEFAULT_PAIRS : this.#options.maxPairs,
+      onPair: () => this.#pause(),
     });
   }
 
@@ -247,7 +241,12 @@ class Proof {
         ({ check }) => check === "parent-keys" || check === "foreign-keys",
       );
       const broken = findings.map(({ object, observed, remedy }) =>
-        failed("foreign-keys", object, { observed, remedy }, this.#placeOf(object)),
+        failed(
+          "foreign-keys",
+          object,
+          { observed, remedy },
+          findingPlace(this.#migrations, object),
+        ),
       );
       return [...broken, ...proveForeignKeys(options)];
     });
@@ -285,6 +284,22 @@ class Proof {
       rounds,
       random: new Random(this.#options.seed, "kills"),
       onRound: () => this.#pause(),
+    });
+  }
+
+  async #killPoints(crasher: ProveOptions["crasher"], isEvery: boolean): Promise<ProofCheck[]> {
+    if (crasher === undefined) return [leftOut("kill-points", "no program to start was given")];
+    return proveKillPoints({
+      sandbox: this.#sandbox,
+      images: new Images(this.#sandbox, () => this.#newFiller("kill-points")),
+      source: fixedSource(this.#migrations, this.#options.source.location),
+      migrations: this.#migrations,
+      skip: this.#failedIn("round-trip-empty", "round-trip-filled", "pairs-empty", "pairs-filled"),
+      random: new Random(this.#options.seed, "kill-points"),
+      crasher,
+      maxKills: isEvery ? null : DEFAULT_KILL_POINTS,
+      parallelism: KILL_PARALLELISM,
+      onKill: () => this.#pause(),
     });
   }
 
@@ -330,8 +345,3 @@ class Proof {
 
 const leftOut = (topic: ProofTopic, observed: string): ProofCheck =>
   notTested(topic, "directory", { observed, remedy: null });
-
-/** Everything a second up could change, the stamp aside. */
-function stateOf({ connection, migrator }: SandboxDatabase): string {
-  return JSON.stringify([describeSchema(connection), migrator.status().appliedMigrations]);
-}

@@ -5,8 +5,9 @@ import type { Version } from "../../../migration/version.ts";
 /**
  * files: they can be read · fresh: all of them run on an empty database · idempotence: a second up does nothing ·
  * validate: the result is sound · rollback: undoing everything leaves the ledger alone · round-trip-empty and
- * round-trip-filled: each version up, down and up again · constraints, foreign-keys: violated on purpose and
- * refused · defaults: rows that migrations insert come back · concurrent-starts · kills
+ * round-trip-filled: each version up, down and up again · pairs-empty and pairs-filled: from every version to every
+ * other one · constraints, foreign-keys: violated on purpose and
+ * refused · defaults: rows that migrations insert come back ·  concurrent-starts · kill-points: killed before a statement · kills: at a random moment
  */
 export type ProofTopic =
   | "files"
@@ -16,10 +17,13 @@ export type ProofTopic =
   | "rollback"
   | "round-trip-empty"
   | "round-trip-filled"
+  | "pairs-empty"
+  | "pairs-filled"
   | "constraints"
   | "foreign-keys"
   | "defaults"
   | "concurrent-starts"
+  | "kill-points"
   | "kills";
 
 export type ProofStatus = "passed" | "failed" | "not-tested";

@@ -109,7 +109,7 @@ export class Stage {
       this.#options.onEvent({ type: "step-started", moment, direction, version, name });
       this.#startedAt = performance.now();
     }
-    if (event.type !== "applied") return;
+    if (event.type !== "applied" && event.type !== "rolled-back") return;
     const { direction, version, name } = event.step;
     const durationMs = performance.now() - this.#startedAt;
     const step = { moment, direction, version, name, durationMs };

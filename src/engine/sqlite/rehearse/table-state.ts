@@ -1,6 +1,6 @@
 /** Tables of a database and of what it was before: names, columns, keys, row counts. */
 import type { Connection } from "../connection.ts";
-import { LEDGER_TABLE } from "../ledger.ts";
+import { ENGINE_TABLES_SQL } from "../ledger-tables.ts";
 import { quoteIdentifier } from "../quote.ts";
 
 export interface TableState {
@@ -30,12 +30,11 @@ export function listTables(connection: Connection, schema: "main" | "before"): T
     `SELECT l.name, l.type, l.wr, l.strict, coalesce(s.sql, ''), coalesce(s.rootpage, 0)
      FROM pragma_table_list AS l
      JOIN ${schema}.sqlite_schema AS s ON s.type = 'table' AND s.name = l.name
-     WHERE l.schema = ? AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+     WHERE l.schema = ? AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND l.name NOT IN (${ENGINE_TABLES_SQL})
      ORDER BY l.name`,
     schema,
   );
-  const ours = rows.filter(([name]) => !isEnginesOwn(String(name)));
-  const tables = ours
+  const tables = rows
     .filter(([, type]) => type === "table")
     .map(([name, , wr, strict, sql, rootPage]) => {
       const columns = connection.readOnce(
@@ -64,13 +63,8 @@ export function listTables(connection: Connection, schema: "main" | "before"): T
     });
   return {
     tables: new Map(tables.map((table) => [table.name, table])),
-    virtual: ours.filter(([, type]) => type !== "table").map(([name]) => String(name)),
+    virtual: rows.filter(([, type]) => type !== "table").map(([name]) => String(name)),
   };
-}
-
-/** The ledger and what stands beside it: every run writes them. */
-export function isEnginesOwn(table: string): boolean {
-  return table === LEDGER_TABLE || table.startsWith(`${LEDGER_TABLE}_`);
 }
 
 export function countRows(
