@@ -33,11 +33,13 @@ export function crashAt(
 export function runWatched(
   { databasePath, direction, target }: CrashJob,
   source: MigrationSource,
-  onStatement: (count: number) => void,
+  onStatement: (count: number, sql: string) => void,
 ): void {
   let count = 0;
   const database = new Database(databasePath, { readwrite: true, create: false });
-  using connection = new WatchedConnection(database, databasePath, () => onStatement(++count));
+  using connection = new WatchedConnection(database, databasePath, (sql) =>
+    onStatement(++count, sql),
+  );
   for (const pragma of ["busy_timeout = 5000", "foreign_keys = ON", "synchronous = NORMAL"])
     database.run(`PRAGMA ${pragma}`);
   const migrator = createMigrator({ driver: createSqliteDriver(connection), source });
@@ -47,10 +49,10 @@ export function runWatched(
 
 class WatchedConnection extends Connection {
   readonly #inner: Database;
-  readonly #onStatement: () => void;
+  readonly #onStatement: (sql: string) => void;
   readonly #kept = new Map<string, Prepared<never>>();
 
-  constructor(database: Database, path: string, onStatement: () => void) {
+  constructor(database: Database, path: string, onStatement: (sql: string) => void) {
     super(database, path);
     this.#inner = database;
     this.#onStatement = onStatement;
@@ -69,7 +71,7 @@ class WatchedConnection extends Connection {
   }
 
   override runOnce(sql: string): void {
-    this.#onStatement();
+    this.#onStatement(sql);
     super.runOnce(sql);
   }
 
@@ -89,10 +91,14 @@ class WatchedPrepared<Row> extends Prepared<Row> {
       sql,
       action,
       onStatement,
-    }: { readonly sql: string; readonly action: string; readonly onStatement: () => void },
+    }: {
+      readonly sql: string;
+      readonly action: string;
+      readonly onStatement: (sql: string) => void;
+    },
   ) {
     super(database, sql, action);
-    this.#onStatement = onStatement;
+    this.#onStatement = () => onStatement(sql);
   }
 
   override run(...values: Binding[]): RunResult {

@@ -37,6 +37,7 @@ const MAX_CHANGES = 400;
 /** Rows given up in sequence before a table is taken to be full. */
 const MAX_VAIN_ROWS = 2;
 const MAX_PARENTS = 50;
+const SAFE = Number.MAX_SAFE_INTEGER;
 
 /** Remembers shapes and pools, so that filling the same tables again is cheap. */
 export class TableFiller {
@@ -87,13 +88,22 @@ export class TableFiller {
     let refusal: Refusal | null = null;
     for (let vain = 0; rowCount < this.#rows && vain < MAX_VAIN_ROWS;) {
       const result = this.#insertValid(connection, table);
-      if (result instanceof Map) rowCount++;
+      if (result instanceof Map)
+        rowCount += 1 + this.#repeat(connection, table, result, rowCount + 1 < this.#rows);
       else {
         refusal = result;
         vain++;
       }
     }
     return { shape: table, rowCount, refusal: rowCount === 0 ? refusal : null };
+  }
+
+  /** Now and then the same row once more, where nothing forbids it; how many were added. */
+  #repeat(connection: Connection, table: TableShape, row: Row, hasRoom: boolean): number {
+    if (!hasRoom || !this.#random.chance(0.15)) return 0;
+    const twin = new Map(row);
+    for (const { name, isRowid } of table.columns) if (isRowid) twin.set(name, null);
+    return insertRow(connection, table, twin) === null ? 1 : 0;
   }
 
   #insertValid(connection: Connection, table: TableShape): Row | Refusal {
@@ -178,6 +188,22 @@ export class TableFiller {
 
   /** Sets the columns of a foreign key to a row of the parent, to the row itself, or to NULL. */
   #point(connection: Connection, table: TableShape, row: Row, key: TableForeignKey): void {
+    if (key.columns.length > 1 && this.#random.chance(0.15)) {
+      // A key that is NULL in part points nowhere and is allowed: an orphan by the book.
+      const hole = this.#random.pick(
+        table.columns.filter(({ name, isNotNull }) => key.columns.includes(name) && !isNotNull),
+      );
+      if (hole !== undefined) {
+        for (const column of key.columns)
+          row.set(
+            column,
+            column === hole.name
+              ? null
+              : (this.#poolsOf(connection, table).get(column)?.pick(this.#random) ?? null),
+          );
+        return;
+      }
+    }
     const parent = this.#parentKey(connection, key);
     const isNullable = key.columns.every(
       (name) => table.columns.find((column) => column.name === name)?.isNotNull === false,
@@ -204,7 +230,13 @@ export class TableFiller {
   #parentKey(connection: Connection, key: TableForeignKey): Binding[] | undefined {
     if (key.parentColumns.length !== key.columns.length) return undefined;
     const columns = key.parentColumns.map(quoteIdentifier);
-    const present = columns.map((column) => `${column} IS NOT NULL`).join(" AND ");
+    // A number that would come back as another points at nothing.
+    const present = columns
+      .map(
+        (c) =>
+          `${c} IS NOT NULL AND (typeof(${c}) <> 'integer' OR ${c} BETWEEN -${SAFE} AND ${SAFE})`,
+      )
+      .join(" AND ");
     try {
       const sql = `SELECT ${columns.join(", ")} FROM ${quoteIdentifier(key.parent)} WHERE ${present} LIMIT ${MAX_PARENTS}`;
       return this.#random.pick(connection.readOnce(sql));
@@ -220,7 +252,11 @@ export class TableFiller {
     if (known !== undefined) return known;
     const pools = new Map(
       table.columns.map((column) => {
-        const pool = new ValuePool(column, table.checks, table.isStrict);
+        const isKey = [...table.keys, ...table.foreignKeys].some(({ columns }) =>
+          columns.includes(column.name),
+        );
+        const { checks, isStrict } = table;
+        const pool = new ValuePool(column, { checks, isStrict, isKey });
         pool.add(defaultOf(connection, column.defaultSql));
         return [column.name, pool];
       }),

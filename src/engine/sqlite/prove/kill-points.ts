@@ -4,9 +4,10 @@
  * Invariants: the database is sound; it is at the version before or after the step, with exactly that version's
  * schema; before it, with exactly the rows that it had; and the same step, run again, completes.
  */
-import { UsageDbError } from "../../../errors.ts";
+import { type SourcePosition, UsageDbError } from "../../../errors.ts";
 import type { Migration } from "../../../migration/migration.ts";
 import type { Direction } from "../../../migration/plan.ts";
+import { positionIn, statementsOf } from "../../../migration/sections.ts";
 import { formatVersion, NO_VERSION, type Version } from "../../../migration/version.ts";
 import type { MigrationSource } from "../../source.ts";
 import { compareContent } from "./content.ts";
@@ -40,10 +41,11 @@ interface KillPoint {
   readonly from: Version;
   readonly to: Version;
   readonly killAt: number;
-  readonly statementCount: number;
+  readonly sql: string;
 }
 
 const TIMEOUT_MS = 60_000;
+const MAX_SHOWN = 60;
 
 /** One check for all kills that left a whole version, one for each that did not, one for those that were left out. */
 export async function proveKillPoints(options: KillPointOptions): Promise<ProofCheck[]> {
@@ -98,10 +100,10 @@ function pointsOf(options: KillPointOptions, migration: Migration): KillPoint[] 
   ];
   return ways.flatMap((way) => {
     const path = images.copy(way.from);
-    let statementCount = 0;
+    const statements: string[] = [];
     try {
       const job = { databasePath: path, direction: way.direction, target: way.to };
-      runWatched(job, source, (count) => (statementCount = count));
+      runWatched(job, source, (_, sql) => statements.push(sql));
     } catch (error) {
       if (!(error instanceof UsageDbError) || error.audience === "operator") throw error;
       // What does not run on these rows is named by the pairs.
@@ -109,12 +111,7 @@ function pointsOf(options: KillPointOptions, migration: Migration): KillPoint[] 
     } finally {
       images.drop(path);
     }
-    return Array.from({ length: statementCount }, (_, index) => ({
-      ...way,
-      migration,
-      killAt: index + 1,
-      statementCount,
-    }));
+    return statements.map((sql, index) => ({ ...way, migration, killAt: index + 1, sql }));
   });
 }
 
@@ -195,15 +192,13 @@ function afterKill(
     );
   } catch (error) {
     if (!(error instanceof UsageDbError) || error.audience === "operator") throw error;
-    const { migration } = point;
-    const body = direction === "up" ? migration.up : migration.down;
     const check = failedBy("kill-points", subjectOf(point), error);
     return [
       {
         ...check,
         observed: `after a kill ${placeOf(point)}, run again: ${check.observed}`,
-        version: migration.version,
-        position: check.position ?? startOf(body),
+        version: point.migration.version,
+        position: check.position ?? positionOf(point),
       },
     ];
   }
@@ -213,11 +208,21 @@ function afterKill(
 const subjectOf = ({ migration, direction }: KillPoint): string =>
   `${direction} ${formatVersion(migration.version)}_${migration.name}`;
 
-const placeOf = (point: KillPoint): string =>
-  `before statement ${point.killAt} of ${point.statementCount} of ${subjectOf(point)}`;
+function placeOf(point: KillPoint): string {
+  const text = point.sql.replaceAll(/\s+/g, " ");
+  const shown = text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
+  return `before statement ${point.killAt} of ${subjectOf(point)} (${shown})`;
+}
+
+/** The statement itself where it is the migration's own, else where the step begins. */
+function positionOf({ migration, direction, sql }: KillPoint): SourcePosition | null {
+  const body = direction === "up" ? migration.up : migration.down;
+  const own =
+    body?.kind === "sql" ? statementsOf(body).find(({ text }) => text === sql) : undefined;
+  return own === undefined || body?.kind !== "sql" ? startOf(body) : positionIn(body, own.start);
+}
 
 function broken(point: KillPoint, observed: string): ProofCheck {
-  const { migration, direction } = point;
   return failed(
     "kill-points",
     subjectOf(point),
@@ -226,8 +231,8 @@ function broken(point: KillPoint, observed: string): ProofCheck {
       remedy: "Keep everything that the migration does in its own database and transaction.",
     },
     {
-      version: migration.version,
-      position: startOf(direction === "up" ? migration.up : migration.down),
+      version: point.migration.version,
+      position: positionOf(point),
     },
   );
 }

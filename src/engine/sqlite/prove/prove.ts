@@ -57,7 +57,7 @@ export interface ProveOptions {
   readonly crasher?: (job: CrashJob, killAt: number) => readonly string[];
   /**
    * How many times a migrating process is killed at a random moment; 0 when left out. Any other number also kills at
-   * every statement, of which otherwise 40 are chosen.
+   * every statement, of which otherwise 250 are chosen where there are more.
    */
   readonly killRounds?: number;
   /** Pairs of versions to go between at most; null takes all, 240 when left out. */
@@ -71,7 +71,7 @@ const DEFAULT_ROWS = 20;
 const START_COUNT = 8;
 /** All pairs of fifteen versions and 0. */
 const DEFAULT_PAIRS = 240;
-const DEFAULT_KILL_POINTS = 40;
+const DEFAULT_KILL_POINTS = 250;
 const KILL_PARALLELISM = 3;
 
 /**
