@@ -21,7 +21,7 @@ const TITLES: Readonly<Record<ProofTopic, string>> = {
   "foreign-keys": "foreign keys",
   defaults: "default data",
   "concurrent-starts": "concurrent starts",
-  "kill-points": "kills at statements",
+  "kill-points": "cut off at any statement",
   kills: "kills during up",
 };
 

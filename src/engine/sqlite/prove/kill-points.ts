@@ -1,9 +1,11 @@
 /**
- * Strategy: for each version, up and down, on tables with rows, a process of its own runs the step and is killed with
- * SIGKILL before one statement: the migration's, or the engine's between BEGIN and COMMIT.
+ * Strategy: for each version, up and down, on tables with rows, the step is cut off before one statement: the
+ * migration's, or the engine's between BEGIN and COMMIT. A killed process leaves its files as they are at that moment,
+ * so a copy of them taken in between is what it would leave; some are taken the hard way, by SIGKILL.
  * Invariants: the database is sound; it is at the version before or after the step, with exactly that version's
  * schema; before it, with exactly the rows that it had; and the same step, run again, completes.
  */
+import { copyFileSync, existsSync } from "node:fs";
 import { type SourcePosition, UsageDbError } from "../../../errors.ts";
 import type { Migration } from "../../../migration/migration.ts";
 import type { Direction } from "../../../migration/plan.ts";
@@ -27,8 +29,10 @@ export interface KillPointOptions {
   readonly skip: ReadonlySet<Version>;
   readonly random: Random;
   /** The command line of a process that runs a job and kills itself before the statement of this number. */
-  readonly crasher: (job: CrashJob, killAt: number) => readonly string[];
-  /** How many statements to kill at, at most; null kills at every one. */
+  readonly crasher: ((job: CrashJob, killAt: number) => readonly string[]) | undefined;
+  /** How many statements to look at, at most; null looks at every one. */
+  readonly maxPoints: number | null;
+  /** How many of them to kill a process at; null kills at every one. */
   readonly maxKills: number | null;
   readonly parallelism: number;
   /** Awaited before each kill; what it throws ends the proof. */
@@ -36,6 +40,8 @@ export interface KillPointOptions {
 }
 
 interface KillPoint {
+  /** The same for all statements of a step. */
+  readonly step: string;
   readonly migration: Migration;
   readonly direction: Direction;
   readonly from: Version;
@@ -47,44 +53,91 @@ interface KillPoint {
 const TIMEOUT_MS = 60_000;
 const MAX_SHOWN = 60;
 
-/** One check for all kills that left a whole version, one for each that did not, one for those that were left out. */
+/** One check for all that left a whole version, one for each that did not, one for those that were left out. */
 export async function proveKillPoints(options: KillPointOptions): Promise<ProofCheck[]> {
+  const { crasher, random, maxPoints, maxKills, onKill } = options;
   const points = options.migrations
     .filter(({ version }) => !options.skip.has(version))
     .flatMap((migration) => pointsOf(options, migration));
-  const chosen = spread(points, options);
-  const results: ProofCheck[][] = [];
-  const waiting = chosen.entries();
-  let killedCount = 0;
-  const work = async (): Promise<void> => {
-    for (const [index, point] of waiting) {
-      await options.onKill();
-      const { wasKilled, checks } = await kill(options, point);
-      if (wasKilled) killedCount++;
-      results[index] = checks;
-    }
-  };
-  await Promise.all(Array.from({ length: options.parallelism }, work));
-  const found = results.flat();
+  const chosen = spread(points, maxPoints, random);
+  const killed = new Set(crasher === undefined ? [] : spread(chosen, maxKills, random));
+  const copied = chosen.filter((point) => !killed.has(point));
+  const found: ProofCheck[] = [];
+  for (const step of Map.groupBy(copied, (point) => point.step).values()) {
+    await onKill();
+    found.push(...cutOff(options, step));
+  }
+  const { killCount, checks } = await killAll(options, crasher, [...killed]);
+  found.push(...checks);
+  if (killCount === 0 && killed.size > 0 && found.length === 0)
+    found.push(
+      failed("kill-points", "directory", {
+        observed: `none of ${killed.size} processes was killed: it ended before`,
+        remedy: "Run `migrate up` by hand and read what it says.",
+      }),
+    );
   const open =
     chosen.length < points.length
       ? [
           notTested("kill-points", "directory", {
-            observed: `${points.length - chosen.length} of ${points.length} statements were left out: those in between, evenly`,
-            remedy: "Pass `--torture N` to kill at every statement.",
+            observed: `${points.length - chosen.length} of ${points.length} statements were left out, evenly between the others`,
+            remedy: "Pass `--torture N` to look at every one.",
           }),
         ]
       : [];
   if (found.length > 0) return [...found, ...open];
-  if (killedCount === 0 && chosen.length > 0)
-    return [
-      failed("kill-points", "directory", {
-        observed: `none of ${chosen.length} processes was killed: it ended before`,
-        remedy: "Run `migrate up` by hand and read what it says.",
-      }),
-    ];
-  const observed = `killed before ${killedCount} statements, each time a whole version was left and completed`;
+  if (chosen.length === 0)
+    return [notTested("kill-points", "directory", { observed: "no step runs", remedy: null })];
+  const how = killCount === 0 ? "" : `, ${killCount} by killing a process`;
+  const observed = `cut off before ${chosen.length} statements${how}: always a whole version, and completed`;
   return [passed("kill-points", "directory", observed), ...open];
+}
+
+/** Runs a step once and takes a copy of its files before each of the statements. */
+function cutOff(options: KillPointOptions, points: readonly KillPoint[]): ProofCheck[] {
+  const { images, sandbox, source } = options;
+  const [first] = points;
+  if (first === undefined) return [];
+  const path = images.copy(first.from);
+  const wanted = new Map(points.map((point) => [point.killAt, point]));
+  const taken: { readonly point: KillPoint; readonly path: string }[] = [];
+  try {
+    const job = { databasePath: path, direction: first.direction, target: first.to };
+    runWatched(job, source, (count) => {
+      const point = wanted.get(count);
+      if (point === undefined) return;
+      const copy = sandbox.newPath();
+      taken.push({ point, path: copy });
+      // Nobody else has it open, so the locks that this cancels keep nobody out.
+      for (const suffix of ["", "-wal"])
+        if (existsSync(`${path}${suffix}`)) copyFileSync(`${path}${suffix}`, `${copy}${suffix}`);
+    });
+    return taken.flatMap((one) => afterKill(sandbox, images, one));
+  } finally {
+    for (const one of taken) images.drop(one.path);
+    images.drop(path);
+  }
+}
+
+async function killAll(
+  options: KillPointOptions,
+  crasher: KillPointOptions["crasher"],
+  points: readonly KillPoint[],
+): Promise<{ readonly killCount: number; readonly checks: ProofCheck[] }> {
+  if (crasher === undefined) return { killCount: 0, checks: [] };
+  const results: ProofCheck[][] = [];
+  const waiting = points.entries();
+  let killCount = 0;
+  const work = async (): Promise<void> => {
+    for (const [index, point] of waiting) {
+      await options.onKill();
+      const { wasKilled, checks } = await kill(options, crasher, point);
+      if (wasKilled) killCount++;
+      results[index] = checks;
+    }
+  };
+  await Promise.all(Array.from({ length: options.parallelism }, work));
+  return { killCount, checks: results.flat() };
 }
 
 /** Every statement of a version's up and down, counted by running them once. */
@@ -99,6 +152,7 @@ function pointsOf(options: KillPointOptions, migration: Migration): KillPoint[] 
       : [{ direction: "down" as const, from: migration.version, to: below }]),
   ];
   return ways.flatMap((way) => {
+    const step = `${way.direction} ${migration.version}`;
     const path = images.copy(way.from);
     const statements: string[] = [];
     try {
@@ -111,26 +165,27 @@ function pointsOf(options: KillPointOptions, migration: Migration): KillPoint[] 
     } finally {
       images.drop(path);
     }
-    return statements.map((sql, index) => ({ ...way, migration, killAt: index + 1, sql }));
+    return statements.map((sql, index) => ({ ...way, step, migration, killAt: index + 1, sql }));
   });
 }
 
 /** As many as are wanted, evenly over all of them, from a place that the seed chooses. */
 function spread(
   points: readonly KillPoint[],
-  { maxKills, random }: KillPointOptions,
+  wanted: number | null,
+  random: Random,
 ): readonly KillPoint[] {
-  if (maxKills === null || points.length <= maxKills) return points;
-  const stride = points.length / maxKills;
+  if (wanted === null || points.length <= wanted) return points;
+  const stride = points.length / wanted;
   const offset = random.next() * stride;
-  return Array.from(
-    { length: maxKills },
-    (_, index) => points[Math.floor(offset + index * stride)],
-  ).filter((point) => point !== undefined);
+  return Array.from({ length: wanted }, (_, i) => points[Math.floor(offset + i * stride)]).filter(
+    (point) => point !== undefined,
+  );
 }
 
 async function kill(
-  { sandbox, images, crasher }: KillPointOptions,
+  { sandbox, images }: KillPointOptions,
+  crasher: NonNullable<KillPointOptions["crasher"]>,
   point: KillPoint,
 ): Promise<{ readonly wasKilled: boolean; readonly checks: ProofCheck[] }> {
   const { from, to, direction, killAt } = point;
@@ -147,7 +202,8 @@ async function kill(
     await child.exited;
     const wasKilled = child.signalCode === "SIGKILL";
     if (!wasKilled && child.exitCode !== 0) {
-      const observed = `the process exited with ${child.exitCode ?? child.signalCode ?? "nothing"}: ${stderr.trim().split("\n").at(-1) ?? ""}`;
+      const last = stderr.trim().split("\n").at(-1) ?? "";
+      const observed = `the process exited with ${child.exitCode ?? child.signalCode ?? "nothing"}: ${last}`;
       return { wasKilled, checks: [broken(point, observed)] };
     }
     return { wasKilled, checks: afterKill(sandbox, images, { path, point }) };

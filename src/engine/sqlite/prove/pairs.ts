@@ -7,7 +7,14 @@ import type { Migration } from "../../../migration/migration.ts";
 import { formatVersion, NO_VERSION, type Version } from "../../../migration/version.ts";
 import { compareContent } from "./content.ts";
 import type { Images } from "./images.ts";
-import { deletesFrom, objectOf, overwrites, startOf, statementAbout } from "./position.ts";
+import {
+  deletesFrom,
+  objectOf,
+  overwrites,
+  startOf,
+  statementAbout,
+  writeAbout,
+} from "./position.ts";
 import type { Random } from "./random.ts";
 import { failed, failedBy, notTested, passed, type ProofCheck } from "./report.ts";
 import type { SandboxDatabase } from "./sandbox.ts";
@@ -126,8 +133,8 @@ class Pairs {
       if (!isUp || this.#crosses(pair).some(({ down }) => down === null)) return [];
       const back = this.#go(copy, { from: to, to: from });
       if (back.length > 0) return back;
-      copy.connection.forgetStatements();
-      return this.#losses(pair, compareContent(copy.path, image));
+      const differences = compareContent(copy.path, image);
+      return differences.length === 0 ? [] : this.#losses(pair, differences);
     });
   }
 
@@ -181,9 +188,10 @@ class Pairs {
     const bodies = crossed.flatMap(({ up, down }) => (down === null ? [up] : [up, down]));
     const [first, last] = [pair.from, pair.to].map(formatVersion);
     const subject = `version ${first} to ${last} and back`;
+    const isLostAbove = this.#lostAbove(pair);
     return differences.flatMap(({ table, lost, changed, columns, lostKeys, changedKeys }) => {
       const found: ProofCheck[] = [];
-      const place = this.#blame(pair, table);
+      const place = this.#blame(pair, table, isLostAbove(table) ? "up" : "down");
       const keys = (list: readonly string[]): string =>
         list.length === 0 ? "" : `, such as ${list.slice(0, 3).join(", ")}`;
       if (lost > 0 && !bodies.some((body) => deletesFrom(body, table)))
@@ -214,8 +222,27 @@ class Pairs {
     });
   }
 
-  /** The one version of a pair that has to do with an object: the down that should have put it back, else its up. */
-  #blame(pair: Pair, object: string): Pick<ProofCheck, "version" | "table" | "position"> {
+  /** Which tables have lost something above already, before any down. */
+  #lostAbove(pair: Pair): (table: string) => boolean {
+    const above = this.#options.images.onCopy(pair.from, (copy, image) => {
+      copy.migrator.up({ target: pair.to });
+      return compareContent(copy.path, image);
+    });
+    const tables = new Set(
+      above.filter(({ lost, changed }) => lost + changed > 0).map(({ table }) => table),
+    );
+    return (table) => tables.has(table);
+  }
+
+  /**
+   * The one version of a pair that has to do with an object, and where: the down that should have put it back, or the
+   * statement that moved the rows.
+   */
+  #blame(
+    pair: Pair,
+    object: string,
+    moved?: "up" | "down",
+  ): Pick<ProofCheck, "version" | "table" | "position"> {
     const crossed = this.#crosses(pair);
     const [only, ...others] = crossed.filter(
       ({ up, down }) =>
@@ -225,7 +252,11 @@ class Pairs {
     if (culprit === undefined) return { version: null, table: null, position: null };
     const { up, down } = culprit;
     const position =
-      statementAbout(down, object) ?? statementAbout(up, object) ?? startOf(down) ?? startOf(up);
+      (moved === undefined ? null : writeAbout(culprit[moved], object)) ??
+      statementAbout(down, object) ??
+      statementAbout(up, object) ??
+      startOf(down) ??
+      startOf(up);
     return { version: culprit.version, table: null, position };
   }
 }

@@ -2,7 +2,7 @@
 import type { SourcePosition } from "../../../errors.ts";
 import type { Migration, MigrationBody } from "../../../migration/migration.ts";
 import { positionIn, statementsOf } from "../../../migration/sections.ts";
-import { scanTokens } from "../../../migration/sql-scanner.ts";
+import { scanTokens, type Statement } from "../../../migration/sql-scanner.ts";
 import { formatVersion, type Version } from "../../../migration/version.ts";
 
 export interface Origin {
@@ -87,13 +87,34 @@ export function startOf(body: MigrationBody | null): SourcePosition | null {
   return first === undefined ? null : positionIn(body, first.start);
 }
 
-/** The last statement of a body that creates, alters, drops or writes `object`; null when none mentions it. */
+/**
+ * The last statement of a body that creates, alters, drops or writes `object`; null when none does. A trigger or an
+ * index on a table is about the table only when it has its name.
+ */
 export function statementAbout(body: MigrationBody | null, object: string): SourcePosition | null {
+  return lastStatement(body, object, ({ words, text }) => {
+    if (words[0] === "SELECT") return false;
+    const isDependent = words[0] === "CREATE" && !words.slice(1, 4).includes("TABLE");
+    return !isDependent || createdName(text) === object.toLowerCase();
+  });
+}
+
+/** The last statement of a body that moves or changes rows and mentions the table; null when none does. */
+export function writeAbout(body: MigrationBody | null, table: string): SourcePosition | null {
+  return lastStatement(body, table, ({ words }) => ROW_VERBS.has(words[0] ?? ""));
+}
+
+const ROW_VERBS: ReadonlySet<string> = new Set(["INSERT", "UPDATE", "DELETE", "REPLACE", "WITH"]);
+
+function lastStatement(
+  body: MigrationBody | null,
+  object: string,
+  isWanted: (statement: Statement) => boolean,
+): SourcePosition | null {
   if (body?.kind !== "sql") return null;
-  for (const { words, text, start } of statementsOf(body).toReversed()) {
-    if (words[0] === "SELECT") continue;
-    const at = namesIn(text).get(object.toLowerCase());
-    if (at !== undefined) return positionIn(body, start + at);
+  for (const statement of statementsOf(body).toReversed()) {
+    const at = namesIn(statement.text).get(object.toLowerCase());
+    if (at !== undefined && isWanted(statement)) return positionIn(body, statement.start + at);
   }
   return null;
 }

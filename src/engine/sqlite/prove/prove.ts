@@ -53,13 +53,15 @@ export interface ProveOptions {
    * `MigrationReport` as JSON and exits 0. Concurrent starts and kills are not tested without it.
    */
   readonly starter?: (databasePath: string) => readonly string[];
-  /** The command line of a process that calls `crashAt` with these; statements are not killed at without it. */
+  /** The command line of a process that calls `crashAt` with these; no process is killed at a statement without it. */
   readonly crasher?: (job: CrashJob, killAt: number) => readonly string[];
   /**
-   * How many times a migrating process is killed at a random moment; 0 when left out. Any other number also kills at
-   * every statement, of which otherwise 250 are chosen where there are more.
+   * How many times a migrating process is killed at a random moment; 0 when left out. Any other number also kills one at
+   * every statement; otherwise a process is killed at 16 of them.
    */
   readonly killRounds?: number;
+  /** Statements to cut a step off before, at most; 500 when left out, and all of them with `killRounds`. */
+  readonly maxKillPoints?: number;
   /** Pairs of versions to go between at most; null takes all, 240 when left out. */
   readonly maxPairs?: number | null;
   /** Stops the proof at the next version or topic. */
@@ -71,7 +73,8 @@ const DEFAULT_ROWS = 20;
 const START_COUNT = 8;
 /** All pairs of fifteen versions and 0. */
 const DEFAULT_PAIRS = 240;
-const DEFAULT_KILL_POINTS = 250;
+const DEFAULT_KILL_POINTS = 500;
+const DEFAULT_KILLS = 16;
 const KILL_PARALLELISM = 3;
 
 /**
@@ -104,7 +107,7 @@ class Proof {
   }
 
   async run(): Promise<ProofReport> {
-    const { starter, crasher, killRounds = 0 } = this.#options;
+    const { starter, killRounds = 0 } = this.#options;
     await this.#prove("files", () => this.#files());
     if (this.#isSound()) await this.#prove("fresh", () => this.#fresh());
     const isFresh = this.#isSound();
@@ -121,7 +124,7 @@ class Proof {
       ["defaults", () => proveDefaults(this.#sandbox, this.#migrations)],
       ["concurrent-starts", () => this.#concurrentStarts(starter)],
     ];
-    topics.push(["kill-points", () => this.#killPoints(crasher, killRounds > 0)]);
+    topics.push(["kill-points", () => this.#killPoints(killRounds > 0)]);
     if (killRounds > 0) topics.push(["kills", () => this.#kills(starter, killRounds)]);
     for (const [topic, prove] of topics) {
       await this.#prove(
@@ -287,8 +290,7 @@ class Proof {
     });
   }
 
-  async #killPoints(crasher: ProveOptions["crasher"], isEvery: boolean): Promise<ProofCheck[]> {
-    if (crasher === undefined) return [leftOut("kill-points", "no program to start was given")];
+  #killPoints(isTorture: boolean): Promise<ProofCheck[]> {
     return proveKillPoints({
       sandbox: this.#sandbox,
       images: new Images(this.#sandbox, () => this.#newFiller("kill-points")),
@@ -296,8 +298,9 @@ class Proof {
       migrations: this.#migrations,
       skip: this.#failedIn("round-trip-empty", "round-trip-filled", "pairs-empty", "pairs-filled"),
       random: new Random(this.#options.seed, "kill-points"),
-      crasher,
-      maxKills: isEvery ? null : DEFAULT_KILL_POINTS,
+      crasher: this.#options.crasher,
+      maxPoints: isTorture ? null : (this.#options.maxKillPoints ?? DEFAULT_KILL_POINTS),
+      maxKills: isTorture ? null : DEFAULT_KILLS,
       parallelism: KILL_PARALLELISM,
       onKill: () => this.#pause(),
     });

@@ -7,7 +7,7 @@ import type { Version } from "../../../migration/version.ts";
  * validate: the result is sound · rollback: undoing everything leaves the ledger alone · round-trip-empty and
  * round-trip-filled: each version up, down and up again · pairs-empty and pairs-filled: from every version to every
  * other one · constraints, foreign-keys: violated on purpose and
- * refused · defaults: rows that migrations insert come back ·  concurrent-starts · kill-points: killed before a statement · kills: at a random moment
+ * refused · defaults: rows that migrations insert come back ·  concurrent-starts · kill-points: cut off before a statement · kills: at a random moment
  */
 export type ProofTopic =
   | "files"
