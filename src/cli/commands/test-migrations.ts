@@ -62,7 +62,7 @@ export const testMigrations: Command = {
       ...(applicationId === null ? {} : { applicationId }),
       starter: starterOf(args["dir"]),
       crasher: crasherOf(args["dir"]),
-      ...(args["all-pairs"] === true ? { maxPairs: null } : {}),
+      ...(args["all-pairs"] === true ? { maxPairSteps: null } : {}),
       killRounds,
       signal: interruptSignal(),
       onEvent: (event) => {

@@ -667,20 +667,20 @@ export function down(db) { db.exec("DROP TABLE more"); }`,
     expect(failures(report)).toEqual([]);
   });
 
-  it("goes between as many pairs as it may, and says how many it left out", async () => {
+  it("goes between as many pairs as it has steps for, and says how many it left out", async () => {
     const files = Object.fromEntries(
       Array.from({ length: 8 }, (_, index) => [
         `00${index + 1}_x.sql`,
         sections(`CREATE TABLE t${index} (x);`, `DROP TABLE t${index};`),
       ]),
     );
-    const observed = async (maxPairs: number | null): Promise<string[]> =>
-      topic(await prove(files, { maxPairs, rows: 1 }), "pairs-empty").map(
+    const observed = async (maxPairSteps: number | null): Promise<string[]> =>
+      topic(await prove(files, { maxPairSteps, rows: 1 }), "pairs-empty").map(
         (check) => check.observed,
       );
     expect(await observed(20)).toEqual([
-      "20 of 72 pairs of versions",
-      expect.stringContaining("52 of 72 pairs were left out"),
+      expect.stringMatching(/^\d of 72 pairs of versions$/),
+      expect.stringMatching(/^6\d of 72 pairs were left out: .* until they had taken 20 steps$/),
     ]);
     expect(await observed(null)).toEqual(["72 of 72 pairs of versions"]);
   });

@@ -1,5 +1,6 @@
 /** Databases at every version, made once and copied as often as needed: what pairs and kills start from. */
 import { copyFileSync, rmSync } from "node:fs";
+import { UsageDbError } from "../../../errors.ts";
 import { NO_VERSION, type Version } from "../../../migration/version.ts";
 import type { Connection } from "../connection.ts";
 import { ENGINE_TABLES_SQL } from "../ledger-tables.ts";
@@ -16,13 +17,13 @@ interface Image {
 
 export class Images {
   readonly #sandbox: Sandbox;
-  readonly #newFiller: (() => TableFiller) | null;
+  readonly #filler: TableFiller | null;
   readonly #images = new Map<Version, Image>();
 
-  /** @param newFiller makes a filler for each version; null leaves the tables as the migrations made them. */
-  constructor(sandbox: Sandbox, newFiller: (() => TableFiller) | null) {
+  /** @param filler null leaves the tables as the migrations made them. */
+  constructor(sandbox: Sandbox, filler: TableFiller | null) {
     this.#sandbox = sandbox;
-    this.#newFiller = newFiller;
+    this.#filler = filler;
   }
 
   /** Runs `work` on a copy of the database at a version, with the path of what it is a copy of. */
@@ -62,13 +63,31 @@ export class Images {
   #image(version: Version): Image {
     const known = this.#images.get(version);
     if (known !== undefined) return known;
-    using database = this.#sandbox.openAt(version);
+    using database = this.#raise(version);
     // The version that nothing was applied to has no table to fill, and not even a ledger.
-    if (version !== NO_VERSION) this.#newFiller?.().fill(database.connection);
+    if (version !== NO_VERSION) this.#filler?.fill(database.connection);
     const { connection, path } = database;
     const image = { path, text: schemaText(connection), objects: describeSchema(connection) };
     this.#images.set(version, image);
     return image;
+  }
+
+  /** Goes on from the nearest version below: what was written there is older, and it saves the way. */
+  #raise(version: Version): SandboxDatabase {
+    const below = Math.max(NO_VERSION, ...[...this.#images.keys()].filter((one) => one < version));
+    if (below === NO_VERSION) return this.#sandbox.openAt(version);
+    const path = this.copy(below);
+    const database = this.#sandbox.open(path);
+    try {
+      database.migrator.up({ target: version });
+      return database;
+    } catch (error) {
+      database.connection.close();
+      this.drop(path);
+      if (!(error instanceof UsageDbError) || error.audience === "operator") throw error;
+      // It does not run on those rows, which the pairs say; it does on an empty database.
+      return this.#sandbox.openAt(version);
+    }
   }
 }
 

@@ -26,8 +26,8 @@ export interface PairOptions {
   /** Versions whose own round trip fails: what crosses them fails too, and says nothing new. */
   readonly skip: ReadonlySet<Version>;
   readonly random: Random;
-  /** How many pairs to take at most; null takes all. */
-  readonly maxPairs: number | null;
+  /** Pairs are taken until their steps are this many; null takes all. */
+  readonly maxSteps: number | null;
   /** Awaited before each pair; what it throws ends the proof. */
   readonly onPair: () => Promise<void>;
 }
@@ -82,7 +82,7 @@ class Pairs {
     if (chosen.length < total)
       checks.push(
         this.#open(
-          `${total - chosen.length} of ${total} pairs were left out: first those with 0 and the newest version, the rest by chance`,
+          `${total - chosen.length} of ${total} pairs were left out: the whole way up and down was taken, and others by chance until they had taken ${this.#options.maxSteps} steps`,
           "Pass `--all-pairs` to take them all.",
         ),
       );
@@ -110,17 +110,23 @@ class Pairs {
   }
 
   #choose(possible: readonly Pair[]): readonly Pair[] {
-    const { maxPairs, migrations, random } = this.#options;
-    if (maxPairs === null || possible.length <= maxPairs) return possible;
+    const { maxSteps, migrations, random } = this.#options;
+    if (maxSteps === null) return possible;
     const newest = migrations.at(-1)?.version;
-    const isEnd = (version: Version): boolean => version === NO_VERSION || version === newest;
-    const shuffled = possible
-      .map((pair) => ({ pair, rank: (isEnd(pair.from) || isEnd(pair.to) ? 0 : 1) + random.next() }))
+    const isWhole = ({ from, to }: Pair): boolean =>
+      Math.min(from, to) === NO_VERSION && Math.max(from, to) === newest;
+    const ranked = possible
+      .map((pair) => ({ pair, rank: isWhole(pair) ? 0 : 1 + random.next() }))
       .sort((left, right) => left.rank - right.rank)
-      .slice(0, maxPairs)
       .map(({ pair }) => pair);
-    // In order, so that each start is made once and given up.
-    return shuffled.sort((left, right) => left.from - right.from || left.to - right.to);
+    let stepCount = 0;
+    const chosen = new Set<Pair>();
+    for (const pair of ranked) {
+      stepCount += this.#crosses(pair).length;
+      if (stepCount > maxSteps && chosen.size > 0) break;
+      chosen.add(pair);
+    }
+    return possible.filter((pair) => chosen.has(pair));
   }
 
   #prove(pair: Pair): ProofCheck[] {

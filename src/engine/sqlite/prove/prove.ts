@@ -60,10 +60,10 @@ export interface ProveOptions {
    * every statement; otherwise a process is killed at 16 of them.
    */
   readonly killRounds?: number;
-  /** Statements to cut a step off before, at most; 500 when left out, and all of them with `killRounds`. */
+  /** Statements to cut a step off before, at most; 300 when left out, and all of them with `killRounds`. */
   readonly maxKillPoints?: number;
-  /** Pairs of versions to go between at most; null takes all, 240 when left out. */
-  readonly maxPairs?: number | null;
+  /** Pairs of versions are taken until their steps are this many; null takes all, 1,400 when left out. */
+  readonly maxPairSteps?: number | null;
   /** Stops the proof at the next version or topic. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: ProofEvent) => void;
@@ -71,9 +71,9 @@ export interface ProveOptions {
 
 const DEFAULT_ROWS = 20;
 const START_COUNT = 8;
-/** All pairs of fifteen versions and 0. */
-const DEFAULT_PAIRS = 240;
-const DEFAULT_KILL_POINTS = 500;
+/** Enough for all pairs of fifteen versions and 0. */
+const DEFAULT_PAIR_STEPS = 1400;
+const DEFAULT_KILL_POINTS = 300;
 const DEFAULT_KILLS = 16;
 const KILL_PARALLELISM = 3;
 
@@ -220,11 +220,12 @@ class Proof {
     const isFilled = topic === "pairs-filled";
     return provePairs({
       topic,
-      images: new Images(this.#sandbox, isFilled ? () => this.#newFiller(topic) : null),
+      images: new Images(this.#sandbox, isFilled ? this.#newFiller(topic) : null),
       migrations: this.#migrations,
       skip: this.#failedIn("round-trip-empty", "round-trip-filled", "pairs-empty"),
       random: new Random(this.#options.seed, topic),
-      maxPairs: this.#options.maxPairs === undefined ? DEFAULT_PAIRS : this.#options.maxPairs,
+      maxSteps:
+        this.#options.maxPairSteps === undefined ? DEFAULT_PAIR_STEPS : this.#options.maxPairSteps,
       onPair: () => this.#pause(),
     });
   }
@@ -293,7 +294,7 @@ class Proof {
   #killPoints(isTorture: boolean): Promise<ProofCheck[]> {
     return proveKillPoints({
       sandbox: this.#sandbox,
-      images: new Images(this.#sandbox, () => this.#newFiller("kill-points")),
+      images: new Images(this.#sandbox, this.#newFiller("kill-points")),
       source: fixedSource(this.#migrations, this.#options.source.location),
       migrations: this.#migrations,
       skip: this.#failedIn("round-trip-empty", "round-trip-filled", "pairs-empty", "pairs-filled"),
