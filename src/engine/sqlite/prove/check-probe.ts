@@ -1,7 +1,7 @@
 /** Values that a CHECK should refuse, tried until one is. */
 import type { Binding, Connection } from "../connection.ts";
 import { quoteIdentifier } from "../quote.ts";
-import { insertRow, REFUSED, type Row, undone } from "./fill.ts";
+import { insertRow, REFUSED, type Row, undone } from "./insert.ts";
 import type { TableCheck, TableShape } from "./tables.ts";
 import { literalsOf } from "./values.ts";
 

@@ -1,17 +1,16 @@
 /** Breaks each constraint of each table on purpose: what is declared must be refused. */
 import type { Migration } from "../../../migration/migration.ts";
 import type { Binding, Connection } from "../connection.ts";
+import type { FilledTable, TableFiller } from "./fill.ts";
 import {
-  type FilledTable,
   insertNow,
   insertRow,
-  refusalOf,
-  type Refusal,
   REFUSED,
+  type Refusal,
+  refusalOf,
   type Row,
-  type TableFiller,
   undone,
-} from "./fill.ts";
+} from "./insert.ts";
 import { type CheckVerdict, probeCheck } from "./check-probe.ts";
 import { originOf } from "./position.ts";
 import { failed, notTested, passed, type ProofCheck, type ProofTopic } from "./report.ts";

@@ -29,6 +29,7 @@ import {
   type ProofEvent,
   type ProofReport,
   type ProofTopic,
+  summarise,
 } from "./report.ts";
 import { proveRollback } from "./rollback.ts";
 import { proveRoundTrips } from "./round-trip.ts";
@@ -132,7 +133,12 @@ class Proof {
         isFresh ? prove : () => [leftOut(topic, "the migrations do not run on an empty database")],
       );
     }
-    return this.#report();
+    return summarise(this.#checks, {
+      source: this.#options.source.location,
+      versions: this.#migrations.map(({ version }) => version),
+      rows: this.#rows,
+      seed: this.#options.seed,
+    });
   }
 
   #newSandbox(): Sandbox {
@@ -326,24 +332,6 @@ class Proof {
       "CANCELLED",
       "Cannot prove the migrations: it was interrupted, expected to be left to finish",
     );
-  }
-
-  #report(): ProofReport {
-    const count = (wanted: ProofCheck["status"]): number =>
-      this.#checks.filter(({ status }) => status === wanted).length;
-    return {
-      isProved: count("failed") === 0,
-      source: this.#options.source.location,
-      versions: this.#migrations.map(({ version }) => version),
-      rows: this.#rows,
-      seed: this.#options.seed,
-      counts: {
-        passed: count("passed"),
-        failed: count("failed"),
-        notTested: count("not-tested"),
-      },
-      checks: this.#checks,
-    };
   }
 }
 

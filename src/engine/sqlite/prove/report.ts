@@ -61,6 +61,21 @@ export interface ProofReport {
   readonly checks: readonly ProofCheck[];
 }
 
+/** The report over all checks. */
+export function summarise(
+  checks: readonly ProofCheck[],
+  about: Pick<ProofReport, "source" | "versions" | "rows" | "seed">,
+): ProofReport {
+  const count = (wanted: ProofStatus): number =>
+    checks.filter(({ status }) => status === wanted).length;
+  return {
+    isProved: count("failed") === 0,
+    ...about,
+    counts: { passed: count("passed"), failed: count("failed"), notTested: count("not-tested") },
+    checks,
+  };
+}
+
 export type ProofEvent =
   | { readonly type: "topic-started"; readonly topic: ProofTopic }
   | {

@@ -2,18 +2,12 @@
  * Runs a plan on a private copy of a live database, there and back, and says what it would do to the rows in it. The
  * live file is opened without the right to write, and only for the time of the copy; others go on writing meanwhile.
  */
-import {
-  allowedFor,
-  isAllowed,
-  placeOf,
-  type PlanAnalysis,
-  refusedHazards,
-} from "../../../migration/hazard.ts";
+import { type PlanAnalysis, refusedHazards } from "../../../migration/hazard.ts";
 import type { HazardKind } from "../../../migration/hazard-kind.ts";
-import type { AppliedMigration, Migration } from "../../../migration/migration.ts";
+import type { Migration } from "../../../migration/migration.ts";
 import { planDown, type PlanUpOptions, planUp, type Step } from "../../../migration/plan.ts";
 import { headOf } from "../../../migration/standing.ts";
-import { formatVersion, NO_VERSION, type Version } from "../../../migration/version.ts";
+import { NO_VERSION, type Version } from "../../../migration/version.ts";
 import { UsageDbError } from "../../../errors.ts";
 import { fixedSource } from "../../fixed-source.ts";
 import { createMigrator, type Migrator } from "../../migrator.ts";
@@ -24,10 +18,13 @@ import { analysePlan } from "../hazards/index.ts";
 import { IN_MEMORY, openConnection } from "../open.ts";
 import { openUntouched } from "../open-untouched.ts";
 import { describeSchema, type SchemaObject } from "../schema.ts";
+import { assembleReport, type Rehearsed } from "./assemble-report.ts";
 import { hazardProblem, type StepBodies } from "./findings.ts";
+import { appliedLeftOut, pendingLeftOut } from "./left-out.ts";
+import { allowedLosses, writtenLosses } from "./losses.ts";
 import { Observer } from "./observer.ts";
 import { freeBytesOf, leftCopies, PrivateCopy, refuseFullDisk } from "./private-copy.ts";
-import type { LeftOutStep, RehearsalEvent, RehearsalReport, RehearsedTable } from "./report.ts";
+import type { RehearsalEvent, RehearsalReport } from "./report.ts";
 import { Stage } from "./stage.ts";
 import {
   rehearseBackAndThere,
@@ -74,7 +71,6 @@ class Rehearsal {
   readonly #options: RehearseOptions;
   readonly #migrations: readonly Migration[];
   readonly #startedAt = performance.now();
-  readonly #leftOut: LeftOutStep[] = [];
   readonly #freeBytes: (folder: string) => number;
 
   constructor(options: RehearseOptions) {
@@ -87,7 +83,10 @@ class Rehearsal {
   async run(): Promise<RehearsalReport> {
     const { databasePath, folder, onEvent = () => undefined } = this.#options;
     const live = this.#lookAtLive();
-    if (live.stepCount === 0) return this.#nothing(live.version);
+    if (live.stepCount === 0) {
+      const { version } = live;
+      return this.#report({ run: null, leftOut: [], fromVersion: version, toVersion: version });
+    }
     const left = leftCopies(live.path, folder);
     using copy = PrivateCopy.of(databasePath, {
       ...(folder === undefined ? {} : { folder }),
@@ -133,7 +132,8 @@ class Rehearsal {
     const refused = allow === null ? [] : refusedHazards(steps, analysis, allow);
     stage.problems.push(...refused.map(hazardProblem));
     const fromVersion = headOf(ledger);
-    const border = this.#borderOf(steps, fromVersion);
+    const leftOut = pendingLeftOut(steps, fromVersion);
+    const border = leftOut.length;
     const part = (from: number, to?: number): Parameters<typeof rehearseUp>[0] => ({
       stage,
       observer,
@@ -159,9 +159,8 @@ class Rehearsal {
     }
     const toVersion = steps.at(-1)?.version ?? fromVersion;
     return this.#report({
-      copy,
-      stage,
-      moments,
+      run: { copy, stage, moments },
+      leftOut,
       fromVersion,
       toVersion: Math.max(toVersion, fromVersion),
     });
@@ -171,10 +170,16 @@ class Rehearsal {
     const ledger = stage.migrator.status().appliedMigrations;
     const fromVersion = headOf(ledger);
     const wanted = ledger.slice(-(this.#options.last ?? 0));
-    const doomed = this.#reversible(wanted);
+    const leftOut = appliedLeftOut(wanted, this.#migrations);
+    const doomed = wanted.slice(leftOut.length);
     const bottom = ledger.at(-doomed.length - 1)?.version ?? NO_VERSION;
     if (doomed.length === 0)
-      return this.#report({ copy, stage, moments: null, fromVersion, toVersion: fromVersion });
+      return this.#report({
+        run: { copy, stage, moments: null },
+        leftOut,
+        fromVersion,
+        toVersion: fromVersion,
+      });
     const steps = planDown(this.#migrations, ledger, { target: bottom });
     const analysis = analysePlan(copy.connection, steps, { withSizes: true });
     this.#refuseGrowth(copy, analysis);
@@ -196,42 +201,12 @@ class Rehearsal {
         expected: this.#builtBy(bottom),
       },
     );
-    return this.#report({ copy, stage, moments, fromVersion, toVersion: bottom });
-  }
-
-  /** How many steps from the start cannot be undone: those up to the newest without a down, and late ones. */
-  #borderOf(steps: readonly Step[], head: Version): number {
-    const border = steps.findLastIndex(({ hasDown, version }) => !hasDown || version < head) + 1;
-    const barrier = steps[border - 1];
-    for (const { version, name, hasDown } of steps.slice(0, border).toReversed()) {
-      const reason = !hasDown
-        ? "it has no down"
-        : version < head
-          ? `it is older than the applied version ${formatVersion(head)}, which a rollback would undo first`
-          : `version ${formatVersion(barrier?.version ?? version)} after it cannot be undone`;
-      this.#leftOut.push({ direction: "down", version, name, reason });
-    }
-    return border;
-  }
-
-  /** The applied versions that a rollback can reach; the others are noted as left out. */
-  #reversible(wanted: readonly AppliedMigration[]): readonly AppliedMigration[] {
-    const files = new Map(this.#migrations.map((migration) => [migration.version, migration]));
-    const hasDown = ({ version, down_sql }: AppliedMigration): boolean =>
-      down_sql !== null || files.get(version)?.down?.kind === "function";
-    const border =
-      wanted.findLastIndex((applied) => !hasDown(applied) || !files.has(applied.version)) + 1;
-    const barrier = wanted[border - 1];
-    for (const applied of wanted.slice(0, border).toReversed()) {
-      const { version, name } = applied;
-      const reason = !hasDown(applied)
-        ? "it has no down"
-        : !files.has(version)
-          ? "its file is gone, so it could not be applied again"
-          : `version ${formatVersion(barrier?.version ?? version)} after it cannot be undone`;
-      this.#leftOut.push({ direction: "down", version, name, reason });
-    }
-    return wanted.slice(border);
+    return this.#report({
+      run: { copy, stage, moments },
+      leftOut,
+      fromVersion,
+      toVersion: bottom,
+    });
   }
 
   /** One call a version above the head; late versions lie below it and are applied by one call together. */
@@ -273,87 +248,14 @@ class Rehearsal {
     return createMigrator({ driver: createSqliteDriver(connection), source });
   }
 
-  #nothing(version: Version): RehearsalReport {
-    return {
-      isClean: true,
+  #report(rehearsed: Omit<Rehearsed, "database" | "mode" | "startedAt">): RehearsalReport {
+    return assembleReport({
+      ...rehearsed,
       database: this.#options.databasePath,
       mode: this.#options.last === undefined ? "pending" : "applied",
-      fromVersion: version,
-      toVersion: version,
-      steps: [],
-      leftOut: [],
-      tables: [],
-      problems: [],
-      remarks: [],
-      copy: null,
-      estimateMs: 0,
-      durationMs: performance.now() - this.#startedAt,
-    };
+      startedAt: this.#startedAt,
+    });
   }
-
-  #report({
-    copy,
-    stage,
-    moments,
-    fromVersion,
-    toVersion,
-  }: {
-    readonly copy: PrivateCopy;
-    readonly stage: Stage;
-    readonly moments: StretchMoments | null;
-    readonly fromVersion: Version;
-    readonly toVersion: Version;
-  }): RehearsalReport {
-    const mode = this.#options.last === undefined ? "pending" : "applied";
-    const first = mode === "pending" ? "up" : "down";
-    return {
-      isClean: stage.problems.length === 0,
-      database: this.#options.databasePath,
-      mode,
-      fromVersion,
-      toVersion,
-      steps: stage.steps,
-      leftOut: this.#leftOut,
-      tables: tablesOf(moments),
-      problems: stage.problems,
-      remarks: [...new Set(stage.remarks)],
-      copy: { sizeBytes: copy.sizeBytes, durationMs: copy.durationMs },
-      estimateMs: stage.steps
-        .filter(({ moment }) => moment === first)
-        .reduce((sum, { durationMs }) => sum + durationMs, 0),
-      durationMs: performance.now() - this.#startedAt,
-    };
-  }
-}
-
-/** What an author or the command line allows to be lost. */
-function allowedLosses(
-  steps: readonly Step[],
-  analysis: PlanAnalysis,
-  allow: readonly HazardKind[],
-): Map<string, string> {
-  const allowed = analysis.steps.flatMap(({ hazards }, index) => {
-    const step = steps[index];
-    const known = step === undefined ? new Set<HazardKind>() : allowedFor(step, allow);
-    return hazards.filter((hazard) => hazard.losesData && isAllowed(hazard, known));
-  });
-  return new Map(
-    allowed.map((hazard) => [
-      hazard.table.toLowerCase(),
-      `allowed: ${placeOf(hazard)} ${hazard.message}`,
-    ]),
-  );
-}
-
-/** A down is written to take things away. */
-function writtenLosses(analysis: PlanAnalysis): Map<string, string> {
-  return new Map(
-    analysis.steps.flatMap(({ hazards }) =>
-      hazards
-        .filter(({ losesData }) => losesData)
-        .map((hazard) => [hazard.table.toLowerCase(), `the down ${hazard.message}`] as const),
-    ),
-  );
 }
 
 /**
@@ -369,19 +271,4 @@ function downs(
     .map((_, index) => versions[index - 1]?.version ?? bottom)
     .toReversed()
     .map((target) => (migrator) => migrator.rollback({ target, useFiles }));
-}
-
-function tablesOf(moments: StretchMoments | null): RehearsedTable[] {
-  if (moments === null) return [];
-  const { before, up, down, upAgain } = moments;
-  const names = new Set(
-    [before, up, down, upAgain].flatMap((moment) => [...(moment?.rowCounts.keys() ?? [])]),
-  );
-  return [...names].sort().map((name) => ({
-    name,
-    before: before.rowCounts.get(name) ?? null,
-    afterUp: up?.rowCounts.get(name) ?? null,
-    afterDown: down?.rowCounts.get(name) ?? null,
-    afterUpAgain: upAgain?.rowCounts.get(name) ?? null,
-  }));
 }
