@@ -74,7 +74,7 @@ const DEFAULT_ROWS = 20;
 const START_COUNT = 8;
 /** Enough for all pairs of fifteen versions and 0. */
 const DEFAULT_PAIR_STEPS = 1400;
-const DEFAULT_KILL_POINTS = 300;
+const DEFAULT_KILL_POINTS = 500;
 const DEFAULT_KILLS = 16;
 const KILL_PARALLELISM = 3;
 
