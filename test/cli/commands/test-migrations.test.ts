@@ -737,7 +737,7 @@ export function down(db) { db.exec("DROP TABLE b"); }`,
   });
 
   it.each([
-    ["adds a table", "db.run('CREATE TABLE junk (x)')", "table junk is new"],
+    ["adds a table", "db.run('CREATE TABLE junk (x)')", "): table junk is new"],
     ["loses a row", "db.run('DELETE FROM a')", "a has 3 row(s) less"],
     ["is not killed but fails", "process.exit(7)", "the process exited with 7"],
   ])("is found out when the process %s", async (_, code, observed) => {

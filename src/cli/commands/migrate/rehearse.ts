@@ -1,11 +1,12 @@
 import type { RehearsalEvent } from "../../../engine/sqlite/rehearse/report.ts";
 import { InputError } from "../../../errors.ts";
 import { formatVersion } from "../../../migration/version.ts";
-import { type ArgValues, type Command, GLOBAL_ARGS } from "../../command.ts";
+import { type Command, GLOBAL_ARGS } from "../../command.ts";
 import { allowArg } from "../../guarded-run.ts";
 import { ALLOW_ARG } from "../../hazard-flags.ts";
 import { DIR_ARG, migrationSource } from "../../migration-source.ts";
 import { versionArg } from "../../migration-target.ts";
+import { numberArg } from "../../number-flag.ts";
 import type { Output } from "../../output.ts";
 import { databasePath } from "../../paths.ts";
 import { megabytes } from "../../progress.ts";
@@ -47,7 +48,7 @@ export const rehearse: Command = {
   run: async (context) => {
     const { args, env, output, interruptSignal } = context;
     const target = versionArg(args, "to");
-    const last = lastArg(args);
+    const last = numberArg(args, "last", { from: 1, to: MAX_LAST });
     if (last !== undefined && target !== undefined) refuseBoth();
     const own = args["dir"] === undefined ? await import("../../../store/schema.ts") : null;
     const allow = allowArg(args);
@@ -86,19 +87,6 @@ function tell(output: Output, event: RehearsalEvent): void {
     const arrow = direction === "up" ? "+" : "-";
     output.note(`  ${arrow} ${formatVersion(version)}_${name}  ${milliseconds(durationMs)}`);
   }
-}
-
-/** @throws {InputError} CLI_USAGE when it is not a whole number from 1. */
-function lastArg(args: ArgValues): number | undefined {
-  const text = args["last"];
-  if (typeof text !== "string") return undefined;
-  const number = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
-  if (number >= 1 && number <= MAX_LAST) return number;
-  throw new InputError(
-    "CLI_USAGE",
-    `Cannot use --last: it is ${JSON.stringify(text)}, expected a whole number from 1 to ${MAX_LAST}`,
-    { details: { argument: "last" }, hint: "Pass a number, for instance --last 1." },
-  );
 }
 
 function refuseBoth(): never {
