@@ -25,7 +25,7 @@ export interface ProveOptions {
    * every statement; otherwise a process is killed at 16 of them.
    */
   readonly killRounds?: number;
-  /** Statements to cut a step off before, at most; 300 when left out, and all of them with `killRounds`. */
+  /** Statements to cut a step off before, at most; 500 when left out, and all of them with `killRounds`. */
   readonly maxKillPoints?: number;
   /** Pairs of versions are taken until their steps are this many; null takes all, 1,400 when left out. */
   readonly maxPairSteps?: number | null;
