@@ -755,14 +755,14 @@ process.kill(process.pid, "SIGKILL");`,
         "002_x.sql": sections("CREATE TABLE b (x);", "DROP TABLE b;"),
       },
       {
-        maxKillPoints: 1,
+        maxKillPoints: 6,
         rows: 3,
-        // The one statement that is chosen may belong to a version that has no table yet.
-        seed: 2,
         crasher: ({ databasePath }) => [process.execPath, folder.at("bad.ts"), databasePath],
       },
     );
-    expect(topic(report, "kill-points")[0]?.observed).toContain(observed);
+    // The statements that are chosen may belong to a version that has no table yet.
+    const found = topic(report, "kill-points").map((check) => check.observed);
+    expect(found.filter((text) => text.includes(observed))).not.toEqual([]);
   });
 });
 
