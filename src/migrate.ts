@@ -41,6 +41,12 @@ export {
   type LedgerAdoption,
 } from "./engine/sqlite/foreign-ledgers/adopt.ts";
 export type { ForeignTool } from "./engine/sqlite/foreign-ledgers/foreign-ledger.ts";
+export { rehearse, type RehearseOptions } from "./engine/sqlite/rehearse/rehearse.ts";
+export type {
+  RehearsalEvent,
+  RehearsalProblem,
+  RehearsalReport,
+} from "./engine/sqlite/rehearse/report.ts";
 export type { SafetyBackup } from "./engine/sqlite/safety-backup.ts";
 export type { HazardKind } from "./migration/hazard-kind.ts";
 export type {

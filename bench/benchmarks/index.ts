@@ -7,6 +7,7 @@ import { noop } from "./noop.ts";
 import { open } from "./open.ts";
 import { prune } from "./prune.ts";
 import { read } from "./read.ts";
+import { rehearse } from "./rehearse.ts";
 import { sync } from "./sync.ts";
 
 export const BENCHMARKS: readonly Benchmark[] = [
@@ -18,4 +19,5 @@ export const BENCHMARKS: readonly Benchmark[] = [
   read,
   sync,
   prune,
+  rehearse,
 ];

@@ -30,7 +30,15 @@ export interface Command {
 export interface CommandGroup {
   readonly meta: { readonly name: string; readonly description: string };
   readonly commands: Readonly<
-    Record<string, { readonly description: string; readonly load: () => Command | CommandGroup }>
+    Record<
+      string,
+      {
+        readonly description: string;
+        readonly load: () => Command | CommandGroup;
+        /** True for what only the program itself calls: no help and no suggestion names it. */
+        readonly isHidden?: boolean;
+      }
+    >
   >;
   /** The subcommand that runs when none is named. */
   readonly fallback: string;

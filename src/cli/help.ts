@@ -22,10 +22,9 @@ function commandDefinition(command: Command, name: string): CommandDef {
 
 function groupDefinition(group: CommandGroup, name: string): CommandDef {
   const subCommands = Object.fromEntries(
-    Object.entries(group.commands).map(([key, { description }]) => [
-      key,
-      { meta: { name: key, description } },
-    ]),
+    Object.entries(group.commands)
+      .filter(([, { isHidden }]) => isHidden !== true)
+      .map(([key, { description }]) => [key, { meta: { name: key, description } }]),
   );
   return { meta: { name, description: group.meta.description }, subCommands };
 }

@@ -62,6 +62,9 @@ function asksForHelp(argv: readonly string[]): boolean {
   return false;
 }
 
+const commandNames = ({ commands }: CommandGroup): string[] =>
+  Object.keys(commands).filter((name) => commands[name]?.isHidden !== true);
+
 interface FoundCommand {
   readonly node: Command | CommandGroup;
   /** As it is typed: `usagedb migrate status`. */
@@ -93,7 +96,7 @@ function findCommand(start: string[], argv: readonly string[], program: string):
     else if (!isStart) name = `${name} ${word}`;
     if (word === "help") return { node, name: name.slice(0, -" help".length), rest };
     if (!Object.hasOwn(group.commands, word)) {
-      refuseWord(name.slice(0, name.length - word.length - 1), word, Object.keys(group.commands));
+      refuseWord(name.slice(0, name.length - word.length - 1), word, commandNames(group));
     }
     const next = group.commands[word];
     if (next === undefined) throw new InputError("CLI_USAGE", `Cannot run \`${name}\``);

@@ -15,10 +15,13 @@ const TITLES: Readonly<Record<ProofTopic, string>> = {
   rollback: "rollback of everything",
   "round-trip-empty": "up, down, up on empty tables",
   "round-trip-filled": "up, down, up on filled tables",
+  "pairs-empty": "any version to any, empty",
+  "pairs-filled": "any version to any, filled",
   constraints: "data integrity constraints",
   "foreign-keys": "foreign keys",
   defaults: "default data",
   "concurrent-starts": "concurrent starts",
+  "kill-points": "cut off at any statement",
   kills: "kills during up",
 };
 

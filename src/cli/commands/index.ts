@@ -17,6 +17,11 @@ const MIGRATE: CommandGroup = {
       description: "print the SQL that `up` would run",
       load: () => (require("./migrate/plan.ts") as typeof import("./migrate/plan.ts")).plan,
     },
+    rehearse: {
+      description: "run them up, down and up again on a copy, and compare",
+      load: () =>
+        (require("./migrate/rehearse.ts") as typeof import("./migrate/rehearse.ts")).rehearse,
+    },
     rollback: {
       description: "go back one version, or to the one named",
       load: () =>
@@ -64,6 +69,12 @@ const MIGRATE: CommandGroup = {
       description: "prove migrations in temporary files, without your database",
       load: () =>
         (require("./test-migrations.ts") as typeof import("./test-migrations.ts")).testMigrations,
+    },
+    "test-crash": {
+      description: "migrate and be killed on the way; `test` starts it",
+      load: () =>
+        (require("./migrate/test-crash.ts") as typeof import("./migrate/test-crash.ts")).testCrash,
+      isHidden: true,
     },
     adopt: {
       description:

@@ -1,4 +1,5 @@
 import { tmpdir } from "node:os";
+import type { CrashJob } from "../../engine/sqlite/prove/crash.ts";
 import { proveMigrations } from "../../engine/sqlite/prove/prove.ts";
 import { type ArgValues, type Command, GLOBAL_ARGS } from "../command.ts";
 import { DIR_ARG, migrationSource } from "../migration-source.ts";
@@ -30,7 +31,11 @@ export const testMigrations: Command = {
     torture: {
       type: "string",
       valueHint: "N",
-      description: "also kill a migrating process N times and look at what is left",
+      description: "kill at every statement, and N times at random moments",
+    },
+    "all-pairs": {
+      type: "boolean",
+      description: "go from every version to every other one, however many there are",
     },
     ...DIR_ARG,
     ...GLOBAL_ARGS,
@@ -39,7 +44,7 @@ export const testMigrations: Command = {
     ["bun scripts/test-migrations.ts", "the product's own migrations"],
     ["bun scripts/test-migrations.ts --dir db/migrations", "any directory"],
     ["usagedb migrate test --dir db/migrations --json", "for CI: exit 1 when a check failed"],
-    ["usagedb migrate test --torture 100", "with a hundred kills"],
+    ["usagedb migrate test --torture 100", "kills at every statement, and a hundred more"],
   ],
   run: async ({ args, output, interruptSignal }) => {
     const rows = numberArg(args, "rows", { from: 1, to: MAX_ROWS }) ?? DEFAULT_ROWS;
@@ -56,6 +61,8 @@ export const testMigrations: Command = {
       rows,
       ...(applicationId === null ? {} : { applicationId }),
       starter: starterOf(args["dir"]),
+      crasher: crasherOf(args["dir"]),
+      ...(args["all-pairs"] === true ? { maxPairSteps: null } : {}),
       killRounds,
       signal: interruptSignal(),
       onEvent: (event) => {
@@ -72,17 +79,33 @@ export const testMigrations: Command = {
 const isFine = (checks: readonly { readonly status: string }[]): boolean =>
   checks.every(({ status }) => status === "passed");
 
-/** This very program, told to migrate; a compiled binary is its own program. */
+/** This very program, told to migrate. */
 function starterOf(directory: ArgValues[string]): (databasePath: string) => readonly string[] {
-  const isCompiled = import.meta.path.startsWith("/$bunfs/");
-  const program = isCompiled
-    ? [process.execPath]
-    : [
-        process.execPath,
-        "--no-env-file",
-        "--config=/dev/null",
-        Bun.fileURLToPath(import.meta.resolve("../bin.ts")),
-      ];
-  const dir = typeof directory === "string" ? [`--dir=${directory}`] : [];
-  return (databasePath) => [...program, "migrate", "up", "--json", `--db=${databasePath}`, ...dir];
+  const command = [...program(), "migrate", "up", "--json", ...dirFlag(directory)];
+  return (databasePath) => [...command, `--db=${databasePath}`];
 }
+
+/** This very program, told to be killed on the way. */
+function crasherOf(
+  directory: ArgValues[string],
+): (job: CrashJob, killAt: number) => readonly string[] {
+  const command = [...program(), "migrate", "test-crash", ...dirFlag(directory)];
+  return ({ databasePath, direction, target }, killAt) => [
+    ...command,
+    `--db=${databasePath}`,
+    `--${direction}=${target}`,
+    `--at=${killAt}`,
+  ];
+}
+
+/** A compiled binary is its own program. */
+function program(): readonly string[] {
+  const isCompiled = import.meta.path.startsWith("/$bunfs/");
+  const script = (): string => Bun.fileURLToPath(import.meta.resolve("../bin.ts"));
+  return isCompiled
+    ? [process.execPath]
+    : [process.execPath, "--no-env-file", "--config=/dev/null", script()];
+}
+
+const dirFlag = (directory: ArgValues[string]): readonly string[] =>
+  typeof directory === "string" ? [`--dir=${directory}`] : [];

@@ -24,7 +24,14 @@ async function prove(
   using folder = tempFolder();
   const dir = writeMigrations(folder.at("m"), files);
   const source = directorySource(dir);
-  const report = await proveMigrations({ source, scratch: folder.path, seed: SEED, ...options });
+  // Cutting off at every statement takes longer than all the rest; tests of that ask for it.
+  const report = await proveMigrations({
+    source,
+    scratch: folder.path,
+    seed: SEED,
+    maxKillPoints: 1,
+    ...options,
+  });
   expect(readdirSync(folder.path)).toEqual(["m"]);
   return report;
 }
@@ -67,10 +74,15 @@ INSERT INTO parents (id, code, kind) VALUES (1, 'abcdefgh', 'big');`,
 describe("proveMigrations() on sound migrations", () => {
   it("proves the product's own, whatever the seed", async () => {
     for (const seed of [0, 0xffff_ffff]) {
-      const report = await proveMigrations({ source: ownMigrations(), scratch: tmpdir(), seed });
+      const report = await proveMigrations({
+        source: ownMigrations(),
+        scratch: tmpdir(),
+        seed,
+        maxKillPoints: 20,
+      });
       expect(failures(report)).toEqual([]);
       const open = report.checks.filter(({ status }) => status === "not-tested");
-      expect(open.map((check) => check.topic)).toEqual(["concurrent-starts"]);
+      expect(open.map((check) => check.topic)).toEqual(["concurrent-starts", "kill-points"]);
     }
   });
 
@@ -78,8 +90,8 @@ describe("proveMigrations() on sound migrations", () => {
     const report = await prove({ "001_sound.sql": SOUND });
     expect(failures(report)).toEqual([]);
     expect(topic(report, "constraints").map(({ table, observed }) => [table, observed])).toEqual([
-      ["parents", "4 of 4 violated and refused"],
-      ["children", "3 of 3 violated and refused"],
+      ["parents", "6 of 6 violated and refused"],
+      ["children", "5 of 5 violated and refused"],
     ]);
     expect(topic(report, "foreign-keys").map(({ table, observed }) => [table, observed])).toEqual([
       ["children", "1 of 1 violated and refused"],
@@ -113,7 +125,7 @@ DROP TABLE egg; DROP TABLE hen; DROP TABLE tree;`,
       ),
     });
     expect(failures(report)).toEqual([]);
-    expect(report.counts).toEqual({ passed: expect.any(Number), failed: 0, notTested: 1 });
+    expect(report.counts).toEqual({ passed: expect.any(Number), failed: 0, notTested: 2 });
   });
 
   it("reports migrations without a down as forward only, and fails nothing for it", async () => {
@@ -441,20 +453,328 @@ BEGIN INSERT INTO parents (id, code, kind) VALUES (NEW.a, printf('%08d', abs(NEW
   });
 });
 
+describe("proveMigrations() on rows that meet several versions, and on rebuilds", () => {
+  const TABLE = `CREATE TABLE a (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  n INTEGER NOT NULL CHECK (n > 0),
+  p INTEGER REFERENCES b (id),
+  t TEXT
+) STRICT;`;
+  const BASE = sections(
+    `CREATE TABLE b (id INTEGER PRIMARY KEY);
+${TABLE}
+CREATE INDEX a_n ON a (n);
+CREATE TRIGGER a_guard BEFORE UPDATE ON a BEGIN SELECT 1; END;`,
+    "DROP TABLE a;\nDROP TABLE b;",
+  );
+  const DEPENDENTS = `CREATE INDEX a_n ON a (n);
+CREATE TRIGGER a_guard BEFORE UPDATE ON a BEGIN SELECT 1; END;`;
+  const SEQUENCE = `UPDATE sqlite_sequence SET seq = (SELECT seq FROM sqlite_sequence WHERE name = 'a') WHERE name = 'new';`;
+
+  /** The rebuild of `a` with another definition, and the one that puts it back. */
+  function rebuild(
+    definition: string,
+    { copy = "SELECT * FROM a", dependents = DEPENDENTS, sequence = SEQUENCE } = {},
+  ): string {
+    const there = (sql: string, select: string): string => `${sql.replace("TABLE a", "TABLE new")}
+INSERT INTO new ${select};
+${sequence}
+DROP TABLE a;
+ALTER TABLE new RENAME TO a;`;
+    return sections(
+      `${there(definition, copy)}\n${dependents}`,
+      `${there(TABLE, "SELECT id, n, p, t FROM a")}\n${DEPENDENTS}`,
+    );
+  }
+
+  const FAULTS: readonly (readonly [string, Readonly<Record<string, string>>, object])[] = [
+    [
+      "a trigger lost in a rebuild",
+      { "002_x.sql": rebuild(TABLE, { dependents: "CREATE INDEX a_n ON a (n);" }) },
+      {
+        topic: "round-trip-empty",
+        status: "failed",
+        observed: "the rebuild of a takes trigger a_guard with it",
+        line: 11,
+      },
+    ],
+    [
+      "an index lost in a rebuild",
+      { "002_x.sql": rebuild(TABLE, { dependents: DEPENDENTS.replace(/^.*;/, "") }) },
+      {
+        topic: "round-trip-empty",
+        status: "failed",
+        observed: "the rebuild of a takes index a_n with it",
+        line: 11,
+      },
+    ],
+    [
+      "a CHECK lost in a rebuild",
+      { "002_x.sql": rebuild(TABLE.replace(" CHECK (n > 0)", "")) },
+      {
+        topic: "round-trip-empty",
+        status: "not-tested",
+        observed: "a loses CHECK ( n > 0 ): whether it was forgotten cannot be told",
+        line: 11,
+      },
+    ],
+    [
+      "a foreign key lost in a rebuild",
+      { "002_x.sql": rebuild(TABLE.replace(" REFERENCES b (id)", "")) },
+      {
+        topic: "round-trip-empty",
+        status: "not-tested",
+        observed: "a loses FOREIGN KEY (p) to b: whether it was forgotten cannot be told",
+        line: 11,
+      },
+    ],
+    [
+      "STRICT lost in a rebuild",
+      { "002_x.sql": rebuild(TABLE.replace(" STRICT", "")) },
+      {
+        topic: "round-trip-empty",
+        status: "not-tested",
+        observed: "a loses STRICT: whether it was forgotten cannot be told",
+        line: 11,
+      },
+    ],
+    [
+      "AUTOINCREMENT lost in a rebuild",
+      { "002_x.sql": rebuild(TABLE.replace(" AUTOINCREMENT", ""), { sequence: "" }) },
+      {
+        topic: "round-trip-empty",
+        status: "not-tested",
+        observed: "a loses AUTOINCREMENT: whether it was forgotten cannot be told",
+        line: 11,
+      },
+    ],
+    [
+      "the count of ids lost in a rebuild",
+      { "002_x.sql": rebuild(TABLE, { sequence: "" }) },
+      {
+        topic: "round-trip-filled",
+        status: "failed",
+        observed:
+          "its up starts the AUTOINCREMENT ids of a anew: those of deleted rows are given out again",
+        line: 11,
+      },
+    ],
+    [
+      "a rebuild that copies only some rows",
+      { "002_x.sql": rebuild(TABLE, { copy: "SELECT * FROM a WHERE t IS NOT NULL" }) },
+      {
+        topic: "pairs-filled",
+        status: "failed",
+        observed: expect.stringMatching(
+          /^version 001 to 002 and back loses \d+ row\(s\) of a, such as \d+/,
+        ),
+        line: 8,
+      },
+    ],
+    [
+      "a rebuild that copies a column wrongly",
+      { "002_x.sql": rebuild(TABLE, { copy: "SELECT id, n, p, trim(t) || '!' FROM a" }) },
+      {
+        topic: "pairs-filled",
+        status: "failed",
+        observed: expect.stringMatching(
+          /^version 001 to 002 and back changes t in \d+ row\(s\) of a/,
+        ),
+        line: 8,
+      },
+    ],
+    [
+      "a down that brings a column back with another default",
+      {
+        "002_x.sql": sections(
+          "ALTER TABLE a DROP COLUMN t;",
+          "ALTER TABLE a ADD COLUMN t TEXT DEFAULT '';",
+        ),
+      },
+      {
+        topic: "round-trip-empty",
+        status: "failed",
+        observed: expect.stringContaining("DEFAULT ''"),
+        line: 5,
+      },
+    ],
+    [
+      "a function that cannot be run twice",
+      {
+        "002_x.ts": `export function up(db) { db.exec("CREATE TABLE log (x)"); db.exec("CREATE TABLE more (x)"); }
+export function down(db) { db.exec("DROP TABLE more"); }`,
+      },
+      {
+        topic: "round-trip-empty",
+        status: "failed",
+        observed: "the down leaves table log behind",
+        line: null,
+      },
+    ],
+    [
+      "rows of an earlier version that a later one cannot take",
+      {
+        "002_x.sql": sections(
+          "ALTER TABLE a ADD COLUMN late TEXT;",
+          "ALTER TABLE a DROP COLUMN late;",
+        ),
+        "003_x.sql": sections("UPDATE a SET late = 'x' WHERE id < 3;\nSELECT 1;", "SELECT 1;"),
+        "004_x.sql": sections(
+          "CREATE TABLE c (late TEXT NOT NULL);\nINSERT INTO c SELECT late FROM a WHERE id > 1000;",
+          "DROP TABLE c;",
+        ),
+      },
+      // Rows of version 4 itself are fine: the filler gives them ids of its own.
+      {
+        topic: "pairs-filled",
+        status: "passed",
+        observed: expect.stringContaining("pairs of versions"),
+        line: null,
+      },
+    ],
+  ];
+
+  it.each(FAULTS)("names %s with its place", async (_, files, finding) => {
+    const report = await prove({ "001_base.sql": BASE, ...files }, { rows: 6 });
+    const checks = report.checks.map((check) => ({
+      topic: check.topic,
+      status: check.status,
+      observed: check.observed,
+      line: check.position?.line ?? null,
+    }));
+    expect(checks).toContainEqual(finding as never);
+  });
+
+  it("finds nothing in a rebuild that forgets nothing", async () => {
+    const report = await prove({ "001_base.sql": BASE, "002_x.sql": rebuild(TABLE) }, { rows: 6 });
+    expect(failures(report)).toEqual([]);
+    expect(topic(report, "pairs-filled").map(({ observed }) => observed)).toEqual([
+      "6 of 6 pairs of versions",
+    ]);
+  });
+
+  it("takes a statement that says so for a decision", async () => {
+    const report = await prove(
+      {
+        "001_base.sql": BASE,
+        "002_x.sql": rebuild(TABLE, { dependents: "CREATE INDEX a_n ON a (n);" }).replace(
+          "-- migrate:up",
+          "-- migrate:up\nDROP TRIGGER a_guard;\nDELETE FROM a WHERE n > 5;",
+        ),
+      },
+      { rows: 6 },
+    );
+    expect(failures(report)).toEqual([]);
+  });
+
+  it("goes between as many pairs as it has steps for, and says how many it left out", async () => {
+    const files = Object.fromEntries(
+      Array.from({ length: 8 }, (_, index) => [
+        `00${index + 1}_x.sql`,
+        sections(`CREATE TABLE t${index} (x);`, `DROP TABLE t${index};`),
+      ]),
+    );
+    const observed = async (maxPairSteps: number | null): Promise<string[]> =>
+      topic(await prove(files, { maxPairSteps, rows: 1 }), "pairs-empty").map(
+        (check) => check.observed,
+      );
+    expect(await observed(20)).toEqual([
+      expect.stringMatching(/^\d of 72 pairs of versions$/),
+      expect.stringMatching(/^6\d of 72 pairs were left out: .* until they had taken 20 steps$/),
+    ]);
+    expect(await observed(null)).toEqual(["72 of 72 pairs of versions"]);
+  });
+
+  it("goes down only where every version on the way has a down", async () => {
+    const report = await prove({
+      "001_a.sql": sections("CREATE TABLE a (x);", "DROP TABLE a;"),
+      "002_b.sql": "CREATE TABLE b (x);",
+      "003_c.sql": sections("CREATE TABLE c (x);", "DROP TABLE c;"),
+    });
+    // Six up; down from 1 to 0 and from 3 to 2.
+    expect(topic(report, "pairs-empty").map(({ observed }) => observed)).toEqual([
+      "8 of 8 pairs of versions",
+    ]);
+  });
+
+  it("names a CHECK that refuses nothing", async () => {
+    const report = await prove({
+      "001_x.sql": sections(
+        "CREATE TABLE a (x INTEGER CHECK (x > 0 OR x IS NULL OR 1), y TEXT CHECK (y IN ('a', 'b')));",
+        "DROP TABLE a;",
+      ),
+    });
+    expect(topic(report, "constraints")).toMatchObject([
+      { status: "passed", observed: "1 of 2 violated and refused" },
+      {
+        status: "not-tested",
+        observed: expect.stringContaining("CHECK (x > 0 OR x IS NULL OR 1): no value"),
+        position: { line: 2 },
+      },
+    ]);
+  });
+});
+
+describe("a step that is cut off", () => {
+  const FILES = {
+    "001_x.sql": sections("CREATE TABLE a (x);\nINSERT INTO a VALUES (1);", "DROP TABLE a;"),
+    "002_x.ts": `export function up(db) { db.exec("CREATE TABLE b (y)"); db.run("INSERT INTO b VALUES (?)", 1); }
+export function down(db) { db.exec("DROP TABLE b"); }`,
+  };
+
+  it("leaves a whole version at every statement, functions included, without a program to kill", async () => {
+    const report = await prove(FILES, { maxKillPoints: 500, rows: 3 });
+    const [check, ...others] = topic(report, "kill-points");
+    expect(others).toEqual([]);
+    expect(check?.status).toBe("passed");
+    const count = Number(/cut off before (\d+) statements/.exec(check?.observed ?? "")?.[1]);
+    expect(count).toBeGreaterThan(24);
+    const some = topic(await prove(FILES, { maxKillPoints: 5, rows: 3 }), "kill-points");
+    expect(some.map(({ observed }) => observed)).toEqual([
+      expect.stringContaining("cut off before 5 statements"),
+      expect.stringContaining(`${count - 5} of ${count} statements were left out`),
+    ]);
+  });
+
+  it.each([
+    ["adds a table", "db.run('CREATE TABLE junk (x)')", "): table junk is new"],
+    ["loses a row", "db.run('DELETE FROM a')", "a has 3 row(s) less"],
+    ["is not killed but fails", "process.exit(7)", "the process exited with 7"],
+  ])("is found out when the process %s", async (_, code, observed) => {
+    using folder = tempFolder();
+    await Bun.write(
+      folder.at("bad.ts"),
+      `import { Database } from "bun:sqlite";
+const db = new Database(process.argv[2]);
+${code};
+process.kill(process.pid, "SIGKILL");`,
+    );
+    const report = await prove(
+      {
+        "001_x.sql": sections("CREATE TABLE a (x);", "DROP TABLE a;"),
+        "002_x.sql": sections("CREATE TABLE b (x);", "DROP TABLE b;"),
+      },
+      {
+        maxKillPoints: 6,
+        rows: 3,
+        crasher: ({ databasePath }) => [process.execPath, folder.at("bad.ts"), databasePath],
+      },
+    );
+    // The statements that are chosen may belong to a version that has no table yet.
+    const found = topic(report, "kill-points").map((check) => check.observed);
+    expect(found.filter((text) => text.includes(observed))).not.toEqual([]);
+  });
+});
+
 describe("bun scripts/test-migrations.ts", () => {
   const run = (...argv: string[]): ReturnType<typeof spawnCli> =>
     spawnCli(argv, { program: "scripts/test-migrations.ts" });
 
-  it("proves the product's own migrations on one screen, and is `usagedb migrate test`", async () => {
+  it("proves the product's own migrations on one screen", async () => {
     const startedAt = performance.now();
     const { stdout, stderr, exitCode } = await run("--seed", "7");
     expect(performance.now() - startedAt).toBeLessThan(20_000);
     expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
-    expect(await spawnCli(["migrate", "test", "--seed", "7"])).toEqual({
-      stdout,
-      stderr,
-      exitCode,
-    });
     const lines = stdout.trimEnd().split("\n");
     expect(lines.at(-1)).toMatch(
       /^Proved: \d+ checks passed\. \d+ migration\(s\), 20 rows a table, seed 7\.$/,
@@ -462,6 +782,20 @@ describe("bun scripts/test-migrations.ts", () => {
     for (const line of lines.slice(0, -1)) expect(line).toStartWith("✓ ");
     expect(lines.length).toBeLessThan(24);
     expect(stdout).toContain("✓ concurrent starts");
+  });
+
+  it("is `usagedb migrate test`", async () => {
+    using folder = tempFolder();
+    const dir = writeMigrations(folder.at("m"), {
+      "001_x.sql": sections("CREATE TABLE a (x);", "DROP TABLE a;"),
+    });
+    const args = ["--dir", dir, "--seed", "7"];
+    const result = await run(...args);
+    expect(result).toMatchObject({ stderr: "", exitCode: 0 });
+    expect(await spawnCli(["migrate", "test", ...args])).toEqual(result);
+    expect(await spawnCli(["migrate", "--help"])).toMatchObject({
+      stdout: expect.not.stringContaining("test-crash"),
+    });
   });
 
   it("exits 1, marks what is wrong and shows its line and the way out", async () => {
@@ -488,10 +822,18 @@ describe("bun scripts/test-migrations.ts", () => {
     expect(topic(report, "concurrent-starts")).toMatchObject([{ status: "passed" }]);
   });
 
-  it("kills a migrating process as often as --torture says and looks at what is left", async () => {
-    const { stdout, exitCode } = await run("--torture", "5");
+  it("with --torture kills at every statement, and as often as it says at random moments", async () => {
+    using folder = tempFolder();
+    const dir = writeMigrations(folder.at("m"), {
+      "001_x.sql": sections("CREATE TABLE a (x);\nINSERT INTO a VALUES (1), (2);", "DROP TABLE a;"),
+    });
+    const { stdout, exitCode } = await run("--torture", "5", "--rows", "3", "--dir", dir);
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^✓ kills during up +\d interrupted, leaving [\d, ]+ whole version/m);
+    const [, points, kills] =
+      /cut off before (\d+) statements, (\d+) by killing/.exec(stdout) ?? [];
+    expect(points).toBe(kills as string);
+    expect(Number(points)).toBeGreaterThan(12);
   });
 
   it.each([

@@ -1,32 +1,30 @@
 /** Breaks each constraint of each table on purpose: what is declared must be refused. */
 import type { Migration } from "../../../migration/migration.ts";
 import type { Binding, Connection } from "../connection.ts";
+import type { FilledTable, TableFiller } from "./fill.ts";
 import {
-  type FilledTable,
   insertNow,
   insertRow,
-  refusalOf,
-  type Refusal,
   REFUSED,
+  type Refusal,
+  refusalOf,
   type Row,
-  type TableFiller,
   undone,
-} from "./fill.ts";
+} from "./insert.ts";
+import { type CheckVerdict, probeCheck } from "./check-probe.ts";
 import { originOf } from "./position.ts";
 import { failed, notTested, passed, type ProofCheck, type ProofTopic } from "./report.ts";
-import type { TableForeignKey, TableKey, TableShape } from "./tables.ts";
+import type { TableCheck, TableForeignKey, TableKey, TableShape } from "./tables.ts";
 import { quoteIdentifier } from "../quote.ts";
 
 /** What became of one violation. */
-type Verdict =
-  | { readonly verdict: "refused" }
-  | { readonly verdict: "accepted" }
-  | { readonly verdict: "unclear"; readonly reason: string };
+type Verdict = CheckVerdict;
 
 const REFUSED_AS_IT_SHOULD: Verdict = { verdict: "refused" };
 const ACCEPTED: Verdict = { verdict: "accepted" };
 const DUPLICATE: readonly number[] = [REFUSED.unique, REFUSED.primaryKey, REFUSED.rowid];
 const MAX_TRIALS = 20;
+const MAX_LABEL = 60;
 
 export interface ConstraintOptions {
   readonly connection: Connection;
@@ -35,7 +33,7 @@ export interface ConstraintOptions {
   readonly migrations: readonly Migration[];
 }
 
-/** NOT NULL, UNIQUE and PRIMARY KEY: one check a table, and one for each constraint that did not hold. */
+/** NOT NULL, UNIQUE, PRIMARY KEY and CHECK: one check a table, and one for each constraint that did not hold. */
 export function proveConstraints(options: ConstraintOptions): ProofCheck[] {
   return options.filled.flatMap(({ shape, rowCount, refusal }) => {
     if (rowCount === 0) return [unfilled("constraints", options, shape, refusal)];
@@ -48,6 +46,11 @@ export function proveConstraints(options: ConstraintOptions): ProofCheck[] {
         what: `${key.isPrimary ? "PRIMARY KEY" : "UNIQUE"} (${key.columns.map((name) => name ?? "an expression").join(", ")})`,
         column: key.columns[0] ?? undefined,
         ...probe.unique(key),
+      })),
+      ...shape.checks.map((check) => ({
+        what: `CHECK (${check.label.replaceAll(/\s+/g, " ").slice(0, MAX_LABEL)})`,
+        column: check.columns[0],
+        ...probe.check(check),
       })),
     ];
     return [...verdicts("constraints", options, shape, results), ...probe.nullableKeys()];
@@ -164,6 +167,10 @@ class Probe {
     for (let trial = 0; trial < MAX_TRIALS && verdict.verdict === "unclear"; trial++)
       verdict = this.#duplicate(key, existing, this.#mixture(key, existing, trial));
     return verdict;
+  }
+
+  check(check: TableCheck): Verdict {
+    return probeCheck(this.#connection, this.#table, { check, row: this.#validRow() });
   }
 
   foreignKey(key: TableForeignKey): Verdict {

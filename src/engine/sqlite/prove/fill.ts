@@ -1,29 +1,11 @@
 /** Fills tables with valid rows by seeded trial: insert, see which constraint refuses, change what it is about. */
 import type { Binding, Connection } from "../connection.ts";
+import { countRows, insertRow, REFUSED, type Refusal, type Row, undone } from "./insert.ts";
 import type { Random } from "./random.ts";
 import { readTables, type TableForeignKey, type TableShape } from "./tables.ts";
 import { ValuePool } from "./values.ts";
 import { quoteIdentifier } from "../quote.ts";
 import { isSqliteError } from "../sqlite-errors.ts";
-
-/** Extended result codes of SQLITE_CONSTRAINT. */
-export const REFUSED = {
-  check: 275,
-  foreignKey: 787,
-  notNull: 1299,
-  primaryKey: 1555,
-  unique: 2067,
-  rowid: 2579,
-  dataType: 3091,
-} as const;
-
-export type Row = Map<string, Binding>;
-
-/** Why SQLite did not take a row. */
-export interface Refusal {
-  readonly errno: number;
-  readonly message: string;
-}
 
 export interface FilledTable {
   readonly shape: TableShape;
@@ -37,6 +19,7 @@ const MAX_CHANGES = 400;
 /** Rows given up in sequence before a table is taken to be full. */
 const MAX_VAIN_ROWS = 2;
 const MAX_PARENTS = 50;
+const SAFE = Number.MAX_SAFE_INTEGER;
 
 /** Remembers shapes and pools, so that filling the same tables again is cheap. */
 export class TableFiller {
@@ -87,13 +70,22 @@ export class TableFiller {
     let refusal: Refusal | null = null;
     for (let vain = 0; rowCount < this.#rows && vain < MAX_VAIN_ROWS;) {
       const result = this.#insertValid(connection, table);
-      if (result instanceof Map) rowCount++;
+      if (result instanceof Map)
+        rowCount += 1 + this.#repeat(connection, table, result, rowCount + 1 < this.#rows);
       else {
         refusal = result;
         vain++;
       }
     }
     return { shape: table, rowCount, refusal: rowCount === 0 ? refusal : null };
+  }
+
+  /** Now and then the same row once more, where nothing forbids it; how many were added. */
+  #repeat(connection: Connection, table: TableShape, row: Row, hasRoom: boolean): number {
+    if (!hasRoom || !this.#random.chance(0.15)) return 0;
+    const twin = new Map(row);
+    for (const { name, isRowid } of table.columns) if (isRowid) twin.set(name, null);
+    return insertRow(connection, table, twin) === null ? 1 : 0;
   }
 
   #insertValid(connection: Connection, table: TableShape): Row | Refusal {
@@ -178,6 +170,22 @@ export class TableFiller {
 
   /** Sets the columns of a foreign key to a row of the parent, to the row itself, or to NULL. */
   #point(connection: Connection, table: TableShape, row: Row, key: TableForeignKey): void {
+    if (key.columns.length > 1 && this.#random.chance(0.15)) {
+      // A key that is NULL in part points nowhere and is allowed: an orphan by the book.
+      const hole = this.#random.pick(
+        table.columns.filter(({ name, isNotNull }) => key.columns.includes(name) && !isNotNull),
+      );
+      if (hole !== undefined) {
+        for (const column of key.columns)
+          row.set(
+            column,
+            column === hole.name
+              ? null
+              : (this.#poolsOf(connection, table).get(column)?.pick(this.#random) ?? null),
+          );
+        return;
+      }
+    }
     const parent = this.#parentKey(connection, key);
     const isNullable = key.columns.every(
       (name) => table.columns.find((column) => column.name === name)?.isNotNull === false,
@@ -204,7 +212,13 @@ export class TableFiller {
   #parentKey(connection: Connection, key: TableForeignKey): Binding[] | undefined {
     if (key.parentColumns.length !== key.columns.length) return undefined;
     const columns = key.parentColumns.map(quoteIdentifier);
-    const present = columns.map((column) => `${column} IS NOT NULL`).join(" AND ");
+    // A number that would come back as another points at nothing.
+    const present = columns
+      .map(
+        (c) =>
+          `${c} IS NOT NULL AND (typeof(${c}) <> 'integer' OR ${c} BETWEEN -${SAFE} AND ${SAFE})`,
+      )
+      .join(" AND ");
     try {
       const sql = `SELECT ${columns.join(", ")} FROM ${quoteIdentifier(key.parent)} WHERE ${present} LIMIT ${MAX_PARENTS}`;
       return this.#random.pick(connection.readOnce(sql));
@@ -220,71 +234,17 @@ export class TableFiller {
     if (known !== undefined) return known;
     const pools = new Map(
       table.columns.map((column) => {
-        const pool = new ValuePool(column, table.checks, table.isStrict);
+        const isKey = [...table.keys, ...table.foreignKeys].some(({ columns }) =>
+          columns.includes(column.name),
+        );
+        const { checks, isStrict } = table;
+        const pool = new ValuePool(column, { checks, isStrict, isKey });
         pool.add(defaultOf(connection, column.defaultSql));
         return [column.name, pool];
       }),
     );
     this.#pools.set(table, pools);
     return pools;
-  }
-}
-
-export function countRows(connection: Connection, table: string): number {
-  return Number(connection.readOnce(`SELECT count(*) FROM ${quoteIdentifier(table)}`)[0]?.[0] ?? 0);
-}
-
-/** Inserts a row; null when it was taken. Only what the environment is to blame for is thrown. */
-export function insertRow(connection: Connection, table: TableShape, row: Row): Refusal | null {
-  if (!table.hasDeferredKeys) return insertNow(connection, table, row);
-  connection.runOnce("SAVEPOINT deferred");
-  const refusal = insertNow(connection, table, row);
-  const violations =
-    refusal === null
-      ? connection.readOnce(`PRAGMA foreign_key_check(${quoteIdentifier(table.name)})`)
-      : [];
-  if (!connection.inTransaction) return refusal;
-  if (violations.length > 0) connection.runOnce("ROLLBACK TO deferred");
-  connection.runOnce("RELEASE deferred");
-  return violations.length > 0
-    ? { errno: REFUSED.foreignKey, message: "FOREIGN KEY constraint failed" }
-    : refusal;
-}
-
-/** Inserts a row without looking at what is checked at the commit only. */
-export function insertNow(connection: Connection, table: TableShape, row: Row): Refusal | null {
-  const columns = [...row.keys()];
-  const sql = `INSERT INTO ${quoteIdentifier(table.name)} (${columns.map(quoteIdentifier).join(", ")})
-    VALUES (${columns.map(() => "?").join(", ")})`;
-  try {
-    const { changes } = connection.prepare(sql, `insert into ${table.name}`).run(...row.values());
-    return changes > 0 ? null : { errno: 0, message: "the row was ignored" };
-  } catch (error) {
-    return refusalOf(error);
-  }
-}
-
-/** SQLite's refusal behind an error; anything that is not about the row itself is thrown again. */
-export function refusalOf(error: unknown): Refusal {
-  const cause = error instanceof Error && isSqliteError(error.cause) ? error.cause : error;
-  if (!isSqliteError(cause)) throw error;
-  const primary = cause.errno & 0xff;
-  // 1 a trigger or an expression failed · 18 too big · 19 a constraint · 20 the wrong type
-  if (![1, 18, 19, 20].includes(primary)) throw error;
-  return { errno: cause.errno, message: cause.message };
-}
-
-/** Runs `work` and takes back what it wrote. */
-export function undone(connection: Connection, work: () => void): void {
-  connection.runOnce("SAVEPOINT proof");
-  try {
-    work();
-  } finally {
-    // Some refusals (RAISE(ROLLBACK), a full disk) end the transaction, and the savepoint with it.
-    if (connection.inTransaction) {
-      connection.runOnce("ROLLBACK TO proof");
-      connection.runOnce("RELEASE proof");
-    }
   }
 }
 

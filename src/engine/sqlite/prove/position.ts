@@ -2,7 +2,7 @@
 import type { SourcePosition } from "../../../errors.ts";
 import type { Migration, MigrationBody } from "../../../migration/migration.ts";
 import { positionIn, statementsOf } from "../../../migration/sections.ts";
-import { scanTokens } from "../../../migration/sql-scanner.ts";
+import { scanTokens, type Statement } from "../../../migration/sql-scanner.ts";
 import { formatVersion, type Version } from "../../../migration/version.ts";
 
 export interface Origin {
@@ -54,6 +54,18 @@ export function deletesFrom(body: MigrationBody, table: string): boolean {
   );
 }
 
+/** True when a body has a statement that says that values of the table change or go; a function may do anything. */
+export function overwrites(body: MigrationBody, table: string): boolean {
+  if (body.kind === "function") return true;
+  return statementsOf(body).some(({ words, text }) => {
+    const names = namesIn(text);
+    if (!names.has(table.toLowerCase())) return false;
+    if (words[0] === "ALTER") return names.has("drop");
+    if (words[0] === "INSERT") return names.has("conflict") || names.has("replace");
+    return words[0] === "UPDATE" || words[0] === "REPLACE" || words[0] === "WITH";
+  });
+}
+
 export interface DifferingObject {
   readonly type: string;
   readonly name: string;
@@ -73,6 +85,43 @@ export function startOf(body: MigrationBody | null): SourcePosition | null {
   if (body?.kind !== "sql") return null;
   const first = statementsOf(body)[0];
   return first === undefined ? null : positionIn(body, first.start);
+}
+
+/**
+ * The last statement of a body that creates, alters, drops or writes `object`; null when none does. A trigger or an
+ * index on a table is about the table only when it has its name.
+ */
+export function statementAbout(body: MigrationBody | null, object: string): SourcePosition | null {
+  return lastStatement(body, object, ({ words, text }) => {
+    if (words[0] === "SELECT") return false;
+    const isDependent = words[0] === "CREATE" && !words.slice(1, 4).includes("TABLE");
+    return !isDependent || createdName(text) === object.toLowerCase();
+  });
+}
+
+/** The last statement of a body that moves or changes rows and mentions the table; null when none does. */
+export function writeAbout(body: MigrationBody | null, table: string): SourcePosition | null {
+  return lastStatement(body, table, ({ words }) => ROW_VERBS.has(words[0] ?? ""));
+}
+
+const ROW_VERBS: ReadonlySet<string> = new Set(["INSERT", "UPDATE", "DELETE", "REPLACE", "WITH"]);
+
+function lastStatement(
+  body: MigrationBody | null,
+  object: string,
+  isWanted: (statement: Statement) => boolean,
+): SourcePosition | null {
+  if (body?.kind !== "sql") return null;
+  for (const statement of statementsOf(body).toReversed()) {
+    const at = namesIn(statement.text).get(object.toLowerCase());
+    if (at !== undefined && isWanted(statement)) return positionIn(body, statement.start + at);
+  }
+  return null;
+}
+
+/** The last statement about `object`, or where the body begins. */
+export function placeIn(body: MigrationBody | null, object: string): SourcePosition | null {
+  return statementAbout(body, object) ?? startOf(body);
 }
 
 const CREATE_WORDS: ReadonlySet<string> = new Set(
@@ -96,7 +145,7 @@ function createdName(sql: string): string {
 }
 
 /** Every name of a statement, in lower case and unquoted, with the offset at which it stands first. */
-function namesIn(sql: string): Map<string, number> {
+export function namesIn(sql: string): Map<string, number> {
   const names = new Map<string, number>();
   for (const { kind, start, end } of scanTokens(sql)) {
     if (kind !== "word" && kind !== "identifier") continue;

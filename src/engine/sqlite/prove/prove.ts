@@ -9,11 +9,15 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { OperationError, UsageDbError } from "../../../errors.ts";
 import type { Migration } from "../../../migration/migration.ts";
 import type { Version } from "../../../migration/version.ts";
-import type { MigrationSource } from "../../source.ts";
+import { fixedSource } from "../../fixed-source.ts";
 import { proveConstraints, proveForeignKeys } from "./constraints.ts";
 import { proveDefaults } from "./defaults.ts";
 import { TableFiller } from "./fill.ts";
-import { labelOf, originOf, startOf } from "./position.ts";
+import { Images } from "./images.ts";
+import { proveKillPoints } from "./kill-points.ts";
+import { provePairs } from "./pairs.ts";
+import type { ProveOptions } from "./prove-options.ts";
+import { labelOf, startOf } from "./position.ts";
 import { Random } from "./random.ts";
 import {
   failed,
@@ -21,41 +25,27 @@ import {
   notTested,
   passed,
   type ProofCheck,
-  type ProofEvent,
   type ProofReport,
   type ProofTopic,
+  summarise,
 } from "./report.ts";
 import { proveRollback } from "./rollback.ts";
 import { proveRoundTrips } from "./round-trip.ts";
 import { Sandbox, type SandboxDatabase } from "./sandbox.ts";
 import { proveConcurrentStarts, proveKills } from "./starts.ts";
+import { findingPlace, proveIdempotence, proveValid } from "./whole.ts";
 import { describeSchema, type SchemaObject } from "../schema.ts";
 import { validateConnection } from "../validate.ts";
 
-export interface ProveOptions {
-  readonly source: MigrationSource;
-  /** An existing folder; a temporary one is made in it and removed at the end. */
-  readonly scratch: string;
-  /** Every random choice follows from it. A whole number from 0 to 4,294,967,295. */
-  readonly seed: number;
-  /** How many rows a table is filled with, where its constraints allow so many. 20 when left out. */
-  readonly rows?: number;
-  /** Written by the migrations' own program beside the ledger; see `SqliteDriverOptions`. */
-  readonly applicationId?: number;
-  /**
-   * The command line of a program that brings the file at a path to the newest version, prints the
-   * `MigrationReport` as JSON and exits 0. Concurrent starts and kills are not tested without it.
-   */
-  readonly starter?: (databasePath: string) => readonly string[];
-  /** How many times a migrating process is killed; 0 when left out. */
-  readonly killRounds?: number;
-  /** Stops the proof at the next version or topic. */
-  readonly signal?: AbortSignal;
-  readonly onEvent?: (event: ProofEvent) => void;
-}
+export type { ProveOptions } from "./prove-options.ts";
 
 const DEFAULT_ROWS = 20;
 const START_COUNT = 8;
+/** Enough for all pairs of fifteen versions and 0. */
+const DEFAULT_PAIR_STEPS = 1400;
+const DEFAULT_KILL_POINTS = 500;
+const DEFAULT_KILLS = 16;
+const KILL_PARALLELISM = 3;
 
 /**
  * Proves every topic in turn; a defect of the migrations is a failed check, not an error.
@@ -92,16 +82,19 @@ class Proof {
     if (this.#isSound()) await this.#prove("fresh", () => this.#fresh());
     const isFresh = this.#isSound();
     const topics: [ProofTopic, () => ProofCheck[] | Promise<ProofCheck[]>][] = [
-      ["idempotence", () => this.#idempotence()],
-      ["validate", () => this.#validate()],
+      ["idempotence", () => proveIdempotence(this.#sandbox, this.#options.source)],
+      ["validate", () => proveValid(this.#sandbox, this.#migrations)],
       ["rollback", () => proveRollback(this.#sandbox, this.#migrations)],
       ["round-trip-empty", () => this.#roundTrips(false)],
       ["round-trip-filled", () => this.#roundTrips(true)],
+      ["pairs-empty", () => this.#pairs("pairs-empty")],
+      ["pairs-filled", () => this.#pairs("pairs-filled")],
       ["constraints", () => this.#constraints()],
       ["foreign-keys", () => this.#foreignKeys()],
       ["defaults", () => proveDefaults(this.#sandbox, this.#migrations)],
       ["concurrent-starts", () => this.#concurrentStarts(starter)],
     ];
+    topics.push(["kill-points", () => this.#killPoints(killRounds > 0)]);
     if (killRounds > 0) topics.push(["kills", () => this.#kills(starter, killRounds)]);
     for (const [topic, prove] of topics) {
       await this.#prove(
@@ -109,7 +102,12 @@ class Proof {
         isFresh ? prove : () => [leftOut(topic, "the migrations do not run on an empty database")],
       );
     }
-    return this.#report();
+    return summarise(this.#checks, {
+      source: this.#options.source.location,
+      versions: this.#migrations.map(({ version }) => version),
+      rows: this.#rows,
+      seed: this.#options.seed,
+    });
   }
 
   #newSandbox(): Sandbox {
@@ -175,60 +173,35 @@ class Proof {
     return [passed("fresh", "directory", `version ${currentVersion}, ${objects}`)];
   }
 
-  /** The second start of a program, through the real source. */
-  #idempotence(): ProofCheck[] {
-    const path = this.#sandbox.newPath();
-    const run = (): { steps: number; state: string } => {
-      using database = this.#sandbox.open(path, this.#options.source);
-      const steps = database.migrator.up().steps.length;
-      return { steps, state: stateOf(database) };
-    };
-    const first = run();
-    const second = run();
-    if (second.steps === 0 && second.state === first.state)
-      return [passed("idempotence", "directory", "a second up does nothing")];
-    return [
-      failed("idempotence", "directory", {
-        observed: `a second up takes ${second.steps} step(s)`,
-        remedy: "Keep the migrations as they are between two runs.",
-      }),
-    ];
-  }
-
-  #validate(): ProofCheck[] {
-    using database = this.#sandbox.openAt();
-    const { standings } = database.migrator.status();
-    const { findings, notChecked } = validateConnection(database.connection, standings);
-    const checks = [
-      ...findings.map(({ object, observed, remedy }) =>
-        failed("validate", object, { observed, remedy }, this.#placeOf(object)),
-      ),
-      ...notChecked.map((reason) =>
-        notTested("validate", "database", { observed: reason, remedy: null }),
-      ),
-    ];
-    return findings.length > 0
-      ? checks
-      : [passed("validate", "database", "pages, keys, ledger and schema are sound"), ...checks];
-  }
-
-  /** The table and the place of a finding such as `child -> parent`. */
-  #placeOf(object: string): ReturnType<typeof originOf> & { readonly table: string | null } {
-    const table = object.split(" -> ", 1)[0] ?? object;
-    const origin = originOf(this.#migrations, table);
-    return { ...origin, table: origin.version === null ? null : table };
-  }
-
   #roundTrips(isFilled: boolean): Promise<ProofCheck[]> {
-    const failures = this.#checks
-      .filter(({ topic, status }) => topic === "round-trip-empty" && status === "failed")
-      .flatMap(({ version }) => (version === null ? [] : [version]));
     return proveRoundTrips({
       sandbox: this.#sandbox,
       migrations: this.#migrations,
       filler: isFilled ? this.#newFiller("round-trip") : null,
-      skip: new Set<Version>(isFilled ? failures : []),
+      skip: isFilled ? this.#failedIn("round-trip-empty") : new Set<Version>(),
       onVersion: () => this.#pause(),
+    });
+  }
+
+  #failedIn(...topics: readonly ProofTopic[]): Set<Version> {
+    return new Set(
+      this.#checks
+        .filter(({ topic, status }) => topics.includes(topic) && status === "failed")
+        .flatMap(({ version }) => (version === null ? [] : [version])),
+    );
+  }
+
+  #pairs(topic: "pairs-empty" | "pairs-filled"): Promise<ProofCheck[]> {
+    const isFilled = topic === "pairs-filled";
+    return provePairs({
+      topic,
+      images: new Images(this.#sandbox, isFilled ? this.#newFiller(topic) : null),
+      migrations: this.#migrations,
+      skip: this.#failedIn("round-trip-empty", "round-trip-filled", "pairs-empty"),
+      random: new Random(this.#options.seed, topic),
+      maxSteps:
+        this.#options.maxPairSteps === undefined ? DEFAULT_PAIR_STEPS : this.#options.maxPairSteps,
+      onPair: () => this.#pause(),
     });
   }
 
@@ -247,7 +220,12 @@ class Proof {
         ({ check }) => check === "parent-keys" || check === "foreign-keys",
       );
       const broken = findings.map(({ object, observed, remedy }) =>
-        failed("foreign-keys", object, { observed, remedy }, this.#placeOf(object)),
+        failed(
+          "foreign-keys",
+          object,
+          { observed, remedy },
+          findingPlace(this.#migrations, object),
+        ),
       );
       return [...broken, ...proveForeignKeys(options)];
     });
@@ -288,6 +266,22 @@ class Proof {
     });
   }
 
+  #killPoints(isTorture: boolean): Promise<ProofCheck[]> {
+    return proveKillPoints({
+      sandbox: this.#sandbox,
+      images: new Images(this.#sandbox, this.#newFiller("kill-points")),
+      source: fixedSource(this.#migrations, this.#options.source.location),
+      migrations: this.#migrations,
+      skip: this.#failedIn("round-trip-empty", "round-trip-filled", "pairs-empty", "pairs-filled"),
+      random: new Random(this.#options.seed, "kill-points"),
+      crasher: this.#options.crasher,
+      maxPoints: isTorture ? null : (this.#options.maxKillPoints ?? DEFAULT_KILL_POINTS),
+      maxKills: isTorture ? null : DEFAULT_KILLS,
+      parallelism: KILL_PARALLELISM,
+      onKill: () => this.#pause(),
+    });
+  }
+
   #startOptions(
     starter: NonNullable<ProveOptions["starter"]>,
   ): Parameters<typeof proveConcurrentStarts>[0] {
@@ -308,30 +302,7 @@ class Proof {
       "Cannot prove the migrations: it was interrupted, expected to be left to finish",
     );
   }
-
-  #report(): ProofReport {
-    const count = (wanted: ProofCheck["status"]): number =>
-      this.#checks.filter(({ status }) => status === wanted).length;
-    return {
-      isProved: count("failed") === 0,
-      source: this.#options.source.location,
-      versions: this.#migrations.map(({ version }) => version),
-      rows: this.#rows,
-      seed: this.#options.seed,
-      counts: {
-        passed: count("passed"),
-        failed: count("failed"),
-        notTested: count("not-tested"),
-      },
-      checks: this.#checks,
-    };
-  }
 }
 
 const leftOut = (topic: ProofTopic, observed: string): ProofCheck =>
   notTested(topic, "directory", { observed, remedy: null });
-
-/** Everything a second up could change, the stamp aside. */
-function stateOf({ connection, migrator }: SandboxDatabase): string {
-  return JSON.stringify([describeSchema(connection), migrator.status().appliedMigrations]);
-}

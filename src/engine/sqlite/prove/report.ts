@@ -5,8 +5,9 @@ import type { Version } from "../../../migration/version.ts";
 /**
  * files: they can be read · fresh: all of them run on an empty database · idempotence: a second up does nothing ·
  * validate: the result is sound · rollback: undoing everything leaves the ledger alone · round-trip-empty and
- * round-trip-filled: each version up, down and up again · constraints, foreign-keys: violated on purpose and
- * refused · defaults: rows that migrations insert come back · concurrent-starts · kills
+ * round-trip-filled: each version up, down and up again · pairs-empty and pairs-filled: from every version to every
+ * other one · constraints, foreign-keys: violated on purpose and
+ * refused · defaults: rows that migrations insert come back ·  concurrent-starts · kill-points: cut off before a statement · kills: at a random moment
  */
 export type ProofTopic =
   | "files"
@@ -16,10 +17,13 @@ export type ProofTopic =
   | "rollback"
   | "round-trip-empty"
   | "round-trip-filled"
+  | "pairs-empty"
+  | "pairs-filled"
   | "constraints"
   | "foreign-keys"
   | "defaults"
   | "concurrent-starts"
+  | "kill-points"
   | "kills";
 
 export type ProofStatus = "passed" | "failed" | "not-tested";
@@ -55,6 +59,21 @@ export interface ProofReport {
     readonly notTested: number;
   };
   readonly checks: readonly ProofCheck[];
+}
+
+/** The report over all checks. */
+export function summarise(
+  checks: readonly ProofCheck[],
+  about: Pick<ProofReport, "source" | "versions" | "rows" | "seed">,
+): ProofReport {
+  const count = (wanted: ProofStatus): number =>
+    checks.filter(({ status }) => status === wanted).length;
+  return {
+    isProved: count("failed") === 0,
+    ...about,
+    counts: { passed: count("passed"), failed: count("failed"), notTested: count("not-tested") },
+    checks,
+  };
 }
 
 export type ProofEvent =

@@ -5,9 +5,11 @@ import type { Direction } from "../../../migration/plan.ts";
 import { NO_VERSION, type Version } from "../../../migration/version.ts";
 import type { Connection } from "../connection.ts";
 import { ENGINE_TABLES_SQL } from "../ledger-tables.ts";
-import { countRows, type TableFiller } from "./fill.ts";
+import type { TableFiller } from "./fill.ts";
+import { countRows } from "./insert.ts";
 import { deletesFrom, labelOf, objectOf, originOf, startOf } from "./position.ts";
 import { failed, failedBy, notTested, passed, type ProofCheck } from "./report.ts";
+import { beforeRebuild, raiseSequences, rebuildChecks, sequenceChecks } from "./rebuilds.ts";
 import type { Sandbox, SandboxDatabase } from "./sandbox.ts";
 import { describeSchema, diffSchemas } from "../schema.ts";
 
@@ -94,15 +96,24 @@ class RoundTrips {
     this.#fill();
     const start = this.#before;
     const startRows = this.#countRows(start);
+    const about = { topic: this.#topic, migration };
+    const isFilled = this.#options.filler !== null;
+    const sequences = isFilled ? raiseSequences(connection) : new Map<string, number>();
+    const beforeUp = isFilled ? null : beforeRebuild(connection, up);
 
     const upFailure = this.#attempt(subject, "up", () => migrator.up({ target: version }));
     if (upFailure !== null) return [upFailure];
     const after = readSchema(connection, version);
     this.#before = after;
     const upLosses = this.#losses(migration, "up", startRows, this.#countRows(after));
+    upLosses.push(...sequenceChecks(connection, sequences, { ...about, direction: "up" }));
     if (upLosses.length > 0) return upLosses;
+    const rebuilds = rebuildChecks(connection, beforeUp, about);
+    // What the up loses for good is the cause; that the down does not bring it back follows from it.
+    if (rebuilds.some(({ status }) => status === "failed")) return rebuilds;
     if (down === null) {
       return [
+        ...rebuilds,
         notTested(
           this.#topic,
           subject,
@@ -120,8 +131,9 @@ class RoundTrips {
     );
     if (downFailure !== null) return [downFailure];
     const differences = this.#differences(migration, this.#compare(start));
-    if (differences.length > 0) return differences;
+    if (differences.length > 0) return [...differences, ...rebuilds];
     const downLosses = this.#losses(migration, "down", afterRows, this.#countRows(start));
+    downLosses.push(...sequenceChecks(connection, sequences, { ...about, direction: "down" }));
     if (downLosses.length > 0) return downLosses;
 
     const againFailure = this.#attempt(subject, "up again", () => migrator.up({ target: version }));
@@ -140,7 +152,7 @@ class RoundTrips {
         ),
       );
     }
-    return [passed(this.#topic, subject, "up, down and up again", { version })];
+    return [...rebuilds, passed(this.#topic, subject, "up, down and up again", { version })];
   }
 
   #fill(): void {

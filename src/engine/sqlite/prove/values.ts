@@ -25,7 +25,9 @@ const INTEGERS = [
   2 ** 31,
   2 ** 53 - 1,
 ] as const;
-const REALS = [0, 0.5, 1, 1.5, 10.25, 100, -1.25, 1e-9, 1e12] as const;
+/** Only for columns that nothing points at: read back as numbers, they would be others. */
+const HUGE_INTEGERS = [2n ** 63n - 1n, -(2n ** 63n)] as const;
+const REALS = [0, 0.5, 1, 1.5, 10.25, 100, -1.25, 1e-9, 1e12, Number.MAX_VALUE, 5e-324] as const;
 const TEXTS = [
   "a",
   "text",
@@ -37,6 +39,10 @@ const TEXTS = [
   'it\'s "quoted"',
   "Zażółć ☃ 𝛑",
   "long ".repeat(800),
+  "overflowing ".repeat(1500),
+  "a\0b",
+  "\u202eright to left\u202c e\u0301 👩‍👩‍👧",
+  "'); DROP TABLE students; --",
   "2025-06-15",
   "2025-06-15 15:06:40",
   "2025-06-15T15:06:40.000Z",
@@ -51,7 +57,7 @@ const MAX_LENGTH_LITERAL = 10_000;
 /** After so many refusals without a success, made-up values are not tried any more. */
 const MAX_VAIN_INVENTIONS = 12;
 
-interface Literals {
+export interface Literals {
   readonly numbers: readonly number[];
   readonly texts: readonly string[];
   /** Numbers that are divisors or lengths, not bounds. */
@@ -66,10 +72,23 @@ export class ValuePool {
   #vainInventions = 0;
   #serial = 0;
 
-  constructor(column: TableColumn, checks: readonly TableCheck[], isStrict: boolean) {
+  /** @param isKey leaves out what a key could not be read back as. */
+  constructor(
+    column: TableColumn,
+    {
+      checks,
+      isStrict,
+      isKey,
+    }: {
+      readonly checks: readonly TableCheck[];
+      readonly isStrict: boolean;
+      readonly isKey: boolean;
+    },
+  ) {
     this.#affinity = affinityOf(column.type, isStrict);
     this.#literals = literalsOf(checks.filter(({ columns }) => columns.includes(column.name)));
-    this.#values = candidates(this.#affinity, this.#literals, isStrict);
+    const huge = this.#affinity === "integer" && !isKey ? HUGE_INTEGERS : [];
+    this.#values = [...candidates(this.#affinity, this.#literals, isStrict), ...huge];
   }
 
   /** A value that may or may not occur already. */
@@ -196,7 +215,8 @@ function inventText(random: Random, serial: number, literals: Literals): string 
   return digits.padEnd(length, "0").slice(0, length);
 }
 
-function literalsOf(checks: readonly TableCheck[]): Literals {
+/** The numbers and texts that the checks mention. */
+export function literalsOf(checks: readonly TableCheck[]): Literals {
   const numbers = new Set<number>();
   const divisors = new Set<number>();
   const texts = new Set<string>();
