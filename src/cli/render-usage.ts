@@ -1,5 +1,4 @@
 /** Usage reports: a table for the width there is, CSV, or JSON. */
-import { stringify } from "csv-stringify/sync";
 import type { TokenTotals } from "../report/totals.ts";
 import type { CommandContext } from "./command.ts";
 import { printable } from "./output.ts";
@@ -33,7 +32,13 @@ export async function printUsage(
 ): Promise<void> {
   output.json(table.json);
   if (output.isJson) return;
-  if (args["csv"] === true) return output.text(renderCsv(table).trimEnd());
+  if (args["csv"] === true) {
+    const { stringify } = await import("csv-stringify/sync");
+    // A cell that a spreadsheet would run as a formula is taken for text.
+    return output.text(
+      stringify(csvRows(table), { header: true, escape_formulas: true }).trimEnd(),
+    );
+  }
   if (table.rows.length === 0) return output.text("No usage in this range.");
   const width = process.stdout.isTTY === true ? process.stdout.columns : Infinity;
   output.text(renderUsage(table, width));
@@ -83,8 +88,8 @@ export function renderUsage(
   );
 }
 
-function renderCsv({ title, group, rows }: UsageTable): string {
-  const named = (row: UsageRow): Record<string, unknown> => ({
+function csvRows({ title, group, rows }: UsageTable): Record<string, unknown>[] {
+  return rows.map((row) => ({
     [title]: row.name,
     ...(group === null ? {} : { [group]: row.sub ?? "" }),
     models: row.modelsUsed.join(" "),
@@ -94,9 +99,7 @@ function renderCsv({ title, group, rows }: UsageTable): string {
     cacheReadTokens: row.cacheReadTokens,
     totalTokens: row.totalTokens,
     totalCost: row.totalCost,
-  });
-  // A cell that a spreadsheet would run as a formula is taken for text.
-  return stringify(rows.map(named), { header: true, escape_formulas: true });
+  }));
 }
 
 /** A sum that lacks a price says so: it is at least this much. */

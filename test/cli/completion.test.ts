@@ -185,3 +185,12 @@ describe("usagedb completion", () => {
     });
   });
 });
+
+it("leaves out what is no command for people", () => {
+  const words = completionNodes(ROOT).flatMap((node) => [
+    node.path,
+    ...node.words.map(({ word }) => word),
+  ]);
+  expect(words.filter((word) => word.includes("test-crash"))).toEqual([]);
+  expect(words).toContain("migrate test");
+});

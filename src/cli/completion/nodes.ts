@@ -40,12 +40,10 @@ function* nodesOf(node: Command | CommandGroup, path: string): Generator<Complet
     yield { path, words: [], flags: flagsOf(node), positionals: positionalsOf(node) };
     return;
   }
-  const words = Object.entries(node.commands).map(([word, { description }]) => ({
-    word,
-    description,
-  }));
+  const commands = Object.entries(node.commands).filter(([, { isHidden }]) => isHidden !== true);
+  const words = commands.map(([word, { description }]) => ({ word, description }));
   yield { path, words, flags: flagsOf(fallbackOf(node)), positionals: [] };
-  for (const [word, { load }] of Object.entries(node.commands))
+  for (const [word, { load }] of commands)
     yield* nodesOf(load(), path === "" ? word : `${path} ${word}`);
 }
 
