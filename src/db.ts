@@ -6,12 +6,8 @@ import { DAY_MS } from "./retention/clock.ts";
 import { checkInteger, checkNumber } from "./store/checks.ts";
 import type { UsageConfig } from "./store/usage-config.ts";
 import type { UsageSnapshot } from "./store/usage-snapshots.ts";
-import {
-  openUsageDb,
-  type UsageDb,
-  type UsageDbMigrations,
-  type UsageDbOptions,
-} from "./usage-db.ts";
+import { openUsageDb, type UsageDb, type UsageDbOptions } from "./usage-db.ts";
+import type { UsageDbMigrations } from "./usage-db-migrations.ts";
 
 export type { UsageConfig, UsageSnapshot };
 export type MigrationRunner = UsageDbMigrations;

@@ -1,10 +1,6 @@
 /** The public API of usagedb. */
-export {
-  openUsageDb,
-  type UsageDb,
-  type UsageDbMigrations,
-  type UsageDbOptions,
-} from "./usage-db.ts";
+export { openUsageDb, type UsageDb, type UsageDbOptions } from "./usage-db.ts";
+export type { UsageDbMigrations } from "./usage-db-migrations.ts";
 export type { OpenOptions } from "./engine/sqlite/open.ts";
 export type { Bar, BarRange, NewBar } from "./store/bars.ts";
 export type { NewEvent, UsageEvent } from "./store/events.ts";

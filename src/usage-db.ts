@@ -1,27 +1,17 @@
 /** The handle that an embedding program holds: one file, opened, migrated and ready. */
 import { uptime } from "node:os";
-import type { Drift } from "./engine/driver.ts";
 import { describeKind, OperationError, refuseValue } from "./errors.ts";
-import {
-  createMigrator,
-  type MigrationEvent,
-  type MigrationReport,
-  type MigrationStatus,
-  type RollbackOptions,
-} from "./engine/migrator.ts";
+import type { MigrationEvent } from "./engine/migrator.ts";
 import type { Connection } from "./engine/sqlite/connection.ts";
-import { createSqliteDriver } from "./engine/sqlite/driver.ts";
-import type { HistoryEntry } from "./engine/sqlite/history.ts";
 import { readLedgerHead } from "./engine/sqlite/ledger.ts";
 import { openConnection, type OpenOptions } from "./engine/sqlite/open.ts";
 import { isSqliteError, toUsageDbError } from "./engine/sqlite/sqlite-errors.ts";
-import { validateConnection, type ValidationReport } from "./engine/sqlite/validate.ts";
 import { isUpToDate } from "./engine/up-to-date.ts";
-import type { PlanUpOptions, Step } from "./migration/plan.ts";
-import { type PruneOptions, type PruneReport, pruneSnapshots } from "./retention/prune.ts";
+import type { PruneOptions, PruneReport } from "./retention/prune.ts";
 import { checkFunction, checkKeys, checkTimestamp } from "./store/checks.ts";
-import { APPLICATION_ID, ownMigrations, refuseForeign } from "./store/schema.ts";
+import { ownMigrations, refuseForeign } from "./store/schema.ts";
 import { createUsageStore, type UsageStore } from "./store/usage-store.ts";
+import { createMigrations, type UsageDbMigrations } from "./usage-db-migrations.ts";
 
 export interface UsageDbOptions extends OpenOptions {
   /** Epoch milliseconds; the system clock when left out. */
@@ -32,19 +22,6 @@ export interface UsageDbOptions extends OpenOptions {
   readonly migrate?: boolean;
   /** Told of every step while the database is brought up to date. */
   readonly onEvent?: (event: MigrationEvent) => void;
-}
-
-export interface UsageDbMigrations {
-  up(options?: PlanUpOptions): MigrationReport;
-  rollback(options?: RollbackOptions): MigrationReport;
-  redo(): MigrationReport;
-  plan(options?: PlanUpOptions): Step[];
-  status(): MigrationStatus;
-  validate(): ValidationReport;
-  /** Compares the schema with what the applied migrations build; null when none is applied. Reads only. */
-  checkDrift(): Drift | null;
-  /** What happened to each version, failures and rollbacks too, oldest first. Reads only. */
-  history(): HistoryEntry[];
 }
 
 export interface UsageDb extends UsageStore, Disposable {
@@ -85,6 +62,8 @@ export function openUsageDb(path: string, options: UsageDbOptions = {}): UsageDb
       ...createUsageStore(connection, now, uptimeMs),
       migrations,
       prune(pruneOptions) {
+        const { pruneSnapshots } =
+          require("./retention/prune.ts") as typeof import("./retention/prune.ts");
         return pruneSnapshots(this, pruneOptions);
       },
       close: () => connection.close(),
@@ -104,36 +83,6 @@ function checkedClock(now: (() => number) | undefined): () => number {
 
 function systemUptimeMs(): number {
   return uptime() * 1000;
-}
-
-function createMigrations(
-  connection: Connection,
-  now: () => number,
-  onEvent: ((event: MigrationEvent) => void) | undefined,
-): UsageDbMigrations {
-  const driver = createSqliteDriver(connection, { applicationId: APPLICATION_ID });
-  const migrator = createMigrator({
-    driver,
-    source: ownMigrations(),
-    now,
-    ...(onEvent === undefined ? {} : { onEvent }),
-  });
-  return {
-    up: migrator.up,
-    rollback: migrator.rollback,
-    redo: migrator.redo,
-    plan: migrator.plan,
-    status: migrator.status,
-    checkDrift: migrator.checkDrift,
-    history: () =>
-      connection.reading(() =>
-        (
-          require("./engine/sqlite/history.ts") as typeof import("./engine/sqlite/history.ts")
-        ).readHistory(connection),
-      ),
-    validate: () =>
-      connection.reading(() => validateConnection(connection, migrator.status().standings)),
-  };
 }
 
 function bringUpToDate(

@@ -4,6 +4,9 @@
  * Days follow the IANA database, so they last 23, 23.5, 24 or 25 hours, and begin at a reset hour of the wall
  * clock that need not be midnight.
  */
+import { HOUR_MS } from "../store/token-counts.ts";
+
+const DAY_MS = 24 * HOUR_MS;
 
 export interface LocalDay {
   /** `YYYY-MM-DD`. */
@@ -22,6 +25,7 @@ export interface DayRule {
 
 /** The local day that contains a moment. */
 export function dayOf(atMs: number, rule: DayRule): LocalDay {
+  if (rule.timeZone === "UTC") return utcDayOf(atMs, rule.resetHour);
   const local = Temporal.Instant.fromEpochMilliseconds(atMs)
     .toZonedDateTimeISO(rule.timeZone)
     .toPlainDate();
@@ -31,6 +35,14 @@ export function dayOf(atMs: number, rule: DayRule): LocalDay {
     if (atMs >= day.startMs && atMs < day.endMs) return day;
   }
   return dayFrom(local, rule);
+}
+
+/** Loading the rules of the zones takes longer than a report, and UTC has none. */
+function utcDayOf(atMs: number, resetHour: number): LocalDay {
+  const offset = resetHour * HOUR_MS;
+  const startMs = Math.floor((atMs - offset) / DAY_MS) * DAY_MS + offset;
+  const date = new Date(startMs).toISOString().slice(0, "YYYY-MM-DD".length);
+  return { date, startMs, endMs: startMs + DAY_MS };
 }
 
 /**

@@ -72,3 +72,17 @@ describe("dayOf()", () => {
     );
   });
 });
+
+it("knows UTC's days without the rules of the zones, and the same ones", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 100_000_000_000, max: 4_000_000_000_000 }),
+      fc.integer({ min: 0, max: 23 }),
+      (atMs, resetHour) => {
+        expect(dayOf(atMs, { timeZone: "UTC", resetHour })).toEqual(
+          dayOf(atMs, { timeZone: "Etc/UTC", resetHour }),
+        );
+      },
+    ),
+  );
+});
