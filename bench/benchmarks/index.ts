@@ -9,6 +9,7 @@ import { prune } from "./prune.ts";
 import { read } from "./read.ts";
 import { rehearse } from "./rehearse.ts";
 import { sync } from "./sync.ts";
+import { usage } from "./usage.ts";
 
 export const BENCHMARKS: readonly Benchmark[] = [
   noop,
@@ -18,6 +19,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   insert,
   read,
   sync,
+  usage,
   prune,
   rehearse,
 ];
