@@ -311,6 +311,51 @@ describe("batched()", () => {
     expect(state(db)).toEqual([[1, 1, ROWS]]);
   });
 
+  it("is finished first when another process began it after the plan was made", () => {
+    using folder = tempFolder();
+    using db = openConnection(folder.at("x.db"));
+    using other = openConnection(folder.at("x.db"));
+    const source = listOf(SCHEMA, "CREATE TABLE later (x)", count());
+    migratorOver(db, source).up({ target: 1 });
+    const applied: number[] = [];
+    const migrator = migratorOver(db, source, {
+      guard: (steps) => {
+        // Begun by a process that is gone, with the first ten rows done.
+        if (readProgress(other) === null)
+          other.transaction(() => {
+            other.runOnce("UPDATE t SET n = 1 WHERE id <= 30");
+            writeProgress(other, {
+              version: 3,
+              name: "m3",
+              direction: "up",
+              unit: "rows",
+              state: "running",
+              done: 10,
+              total: ROWS,
+              startedAt: Date.now(),
+              updatedAt: Date.now(),
+              checksum: null,
+              doneSql: null,
+              statement: null,
+              error: null,
+              cursor: '["30"]',
+              workMs: 1,
+              owner: `99999999 ${hostname()} x`,
+              schemaHash: null,
+              violations: null,
+            });
+          });
+        return steps;
+      },
+      onEvent: (event) => {
+        if (event.type === "applied") applied.push(event.step.version);
+      },
+    });
+    migrator.up();
+    expect(applied).toEqual([3, 2]);
+    expect(state(db)).toEqual([[1, 1, ROWS]]);
+  });
+
   it("is shown to the hazard guard with an empty chunk", () => {
     using db = openConnection(":memory:");
     const remove = batched({
