@@ -25,7 +25,9 @@ export function isElsewhere({ owner, updatedAt, state }: Progress, self: string)
   // Also of a clock that was set back.
   if (Math.abs(Date.now() - updatedAt) > SILENCE_MS) return false;
   const [, host] = owner.split(" ");
-  return host !== hostname() || isAlive(pidOf(owner));
+  if (host !== hostname()) return true;
+  // Another connection of this process would wait for itself.
+  return pidOf(owner) !== ownPid && isAlive(pidOf(owner));
 }
 
 function isAlive(pid: number): boolean {
