@@ -352,6 +352,18 @@ export const ERROR_CATALOGUE = Object.freeze({
     "A `queries.sql` is missing, or is not made of named queries with one statement each.",
     "Write `-- query: NAME`, its `-- expect:` lines and one statement, at the line named.",
   ),
+  MIGRATION_UNFINISHED: entry(
+    "operator",
+    1,
+    "A migration that runs in several parts is unfinished, and something else was to run past it.",
+    "Run `migrate up` to finish it, or `migrate rollback` to undo it.",
+  ),
+  TABLE_CHANGE_REFUSED: entry(
+    "author",
+    1,
+    "`changeTable` was asked for what the table, or something that uses it, does not allow.",
+    "Change the call as the message says; nothing of the migration was kept.",
+  ),
   MIGRATION_TARGET_UNKNOWN: entry(
     "caller",
     2,

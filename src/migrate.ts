@@ -3,6 +3,8 @@ export { openConnection, type OpenOptions } from "./engine/sqlite/open.ts";
 export type { Connection } from "./engine/sqlite/connection.ts";
 export { createSqliteDriver, type SqliteDriverOptions } from "./engine/sqlite/driver.ts";
 export {
+  type AsyncMigrator,
+  createAsyncMigrator,
   createMigrator,
   type MigrationEvent,
   type MigrationReport,
@@ -57,6 +59,12 @@ export type {
   StepEstimate,
   TableFacts,
 } from "./migration/hazard.ts";
+export { changeTable, type TableChangeReport } from "./engine/sqlite/change-table/change-table.ts";
+export type {
+  ForeignKey,
+  ForeignKeyAction,
+  TableChange,
+} from "./engine/sqlite/change-table/table-change.ts";
 export {
   validateConnection,
   type ValidationFinding,
@@ -66,14 +74,24 @@ export type {
   Drift,
   LockHolder,
   MigrationDriver,
+  PartOutcome,
   StepContext,
   StepOutcome,
+  StepProgress,
 } from "./engine/driver.ts";
 export { type HistoryEntry, readHistory } from "./engine/sqlite/history.ts";
 export { describeHolder, isWriteLocked, readLockHolder } from "./engine/sqlite/lock-holder.ts";
-export { type Repair, type RepairKind, repairLedger, repairsFor } from "./engine/sqlite/repair.ts";
+export {
+  clearProgress,
+  type Repair,
+  type RepairKind,
+  repairLedger,
+  repairsFor,
+} from "./engine/sqlite/repair.ts";
 export { diffSchema, type SchemaDiff, type SchemaDifference } from "./engine/sqlite/schema-diff.ts";
 export type { Mend } from "./engine/sqlite/mend-schema.ts";
+export { type Batch, batched, type BatchedOptions, type BatchedWork } from "./migration/batched.ts";
+export type { UnfinishedMigration } from "./migration/unfinished.ts";
 export type {
   AppliedMigration,
   Migration,

@@ -4,10 +4,19 @@ import { dirname, join } from "node:path";
 import manifest from "../package.json";
 import { ROOT } from "../src/cli/commands/index.ts";
 import { isGroup } from "../src/cli/command.ts";
+import { directorySource } from "../src/engine/directory.ts";
+import { openConnection } from "../src/engine/sqlite/open.ts";
+import { migratorOver } from "./support/migrating.ts";
 import { tempFolder } from "./support/temp-folder.ts";
 
 const read = (path: string): string => readFileSync(path, "utf8");
-const DOCUMENTS = ["README.md", "CHANGELOG.md", "docs/ARCHITECTURE.md", "docs/ERRORS.md"];
+const DOCUMENTS = [
+  "README.md",
+  "CHANGELOG.md",
+  "docs/ARCHITECTURE.md",
+  "docs/ERRORS.md",
+  "docs/MIGRATIONS.md",
+];
 
 describe("the documentation", () => {
   it.each(DOCUMENTS)("has no dead link in %s", (path) => {
@@ -62,6 +71,24 @@ describe("the documentation", () => {
     }
     expect(existsSync(folder.at("usage.db"))).toBe(true);
     expect(existsSync(folder.at("app.db"))).toBe(true);
+  });
+
+  it("shows modules in docs/MIGRATIONS.md that apply and roll back", async () => {
+    const blocks = [
+      ...read("docs/MIGRATIONS.md").matchAll(/```(?:ts|sql)\n(?:\/\/|--) (\S+)\n([\s\S]*?)```/g),
+    ];
+    expect(blocks.length).toBeGreaterThan(1);
+    using folder = tempFolder();
+    for (const [, name, code] of blocks)
+      await Bun.write(
+        folder.at("m", name ?? ""),
+        (code ?? "").replaceAll('"usagedb/migrate"', `"${process.cwd()}/src/migrate.ts"`),
+      );
+    const source = directorySource(folder.at("m"));
+    using db = openConnection(folder.at("app.db"));
+    const migrator = migratorOver(db, source);
+    expect(migrator.up().steps).toHaveLength(blocks.length);
+    expect(migrator.rollback({ target: 0 }).steps).toHaveLength(blocks.length);
   });
 
   it("shows a migration that applies and rolls back", async () => {

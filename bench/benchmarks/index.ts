@@ -1,5 +1,6 @@
 /** Every benchmark, in the order of the table. */
 import type { Benchmark } from "../contender.ts";
+import { batch } from "./batch.ts";
 import { fresh } from "./fresh.ts";
 import { hazards } from "./hazards.ts";
 import { insert } from "./insert.ts";
@@ -22,4 +23,5 @@ export const BENCHMARKS: readonly Benchmark[] = [
   usage,
   prune,
   rehearse,
+  batch,
 ];

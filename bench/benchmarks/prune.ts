@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { openUsageDb } from "../../src/usage-db.ts";
 import type { Benchmark } from "../contender.ts";
 import { openRaw } from "../floors/raw-open.ts";
-import { floorScript } from "../paths.ts";
 import { fillSnapshots } from "../snapshot-set.ts";
 import { renderTime } from "../table.ts";
+import { describeLatencies, startWriter } from "../writer.ts";
 
 const ROWS = 1_000_000;
 const EXPIRED = 900_000;
@@ -29,11 +29,11 @@ export const prune: Benchmark = {
     fillSnapshots(database, { rows: ROWS, everyNthIsLarge: 5, startsAt, stepMs: STEP_MS });
     database.close(true);
 
-    const idle = await startWriter(file);
+    const idle = await startWriter(file, "steady-writer");
     await Bun.sleep(IDLE_MS);
     const idleMs = await idle.stop();
     note("pruning");
-    const writer = await startWriter(file);
+    const writer = await startWriter(file, "steady-writer");
     let walPeakBytes = 0;
     const timer = setInterval(() => {
       const size = statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
@@ -46,45 +46,9 @@ export const prune: Benchmark = {
     clearInterval(timer);
     const busyMs = await writer.stop();
     report({ name: `prune of ${deleted} of ${ROWS}`, value: renderTime(durationMs) });
-    report({ name: "writer beside it", value: describe(busyMs) });
-    report({ name: "writer alone", value: describe(idleMs) });
+    report({ name: "writer beside it", value: describeLatencies(busyMs) });
+    report({ name: "writer alone", value: describeLatencies(idleMs) });
     report({ name: "checkpoints that could not finish", value: String(busyCheckpoints) });
     report({ name: "WAL peak", value: `${(walPeakBytes / 1e6).toFixed(1)} MB` });
   },
 };
-
-interface Writer {
-  /** Its latencies. */
-  readonly stop: () => Promise<number[]>;
-}
-
-async function startWriter(file: string): Promise<Writer> {
-  const child = Bun.spawn({
-    cmd: [process.execPath, floorScript("steady-writer"), file],
-    stdin: "pipe",
-    stdout: "pipe",
-  });
-  const reader = child.stdout.getReader();
-  const decoder = new TextDecoder();
-  let text = "";
-  const readOn = async (): Promise<boolean> => {
-    const { done, value } = await reader.read();
-    text += decoder.decode(value, { stream: true });
-    return !done;
-  };
-  while (!text.includes("ready\n") && (await readOn()));
-  return {
-    stop: async () => {
-      child.stdin.write("stop\n");
-      await child.stdin.end();
-      while (await readOn());
-      return JSON.parse(text.slice(text.indexOf("["))) as number[];
-    },
-  };
-}
-
-function describe(latenciesMs: readonly number[]): string {
-  const sorted = [...latenciesMs].sort((a, b) => a - b);
-  const p99 = sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN;
-  return `p99 ${renderTime(p99)}, longest ${renderTime(sorted.at(-1) ?? Number.NaN)} of ${sorted.length} writes`;
-}

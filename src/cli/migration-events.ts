@@ -2,14 +2,34 @@
 import type { Drift, LockHolder } from "../engine/driver.ts";
 import type { MigrationEvent } from "../engine/migrator.ts";
 import { describeHolder } from "../engine/sqlite/lock-holder.ts";
+import type { StepRate } from "../engine/progress-meter.ts";
+import type { Step } from "../migration/plan.ts";
 import { formatVersion } from "../migration/version.ts";
 import type { Output } from "./output.ts";
+import type { ProgressLine } from "./progress.ts";
 import { renderStep } from "./render-migrations.ts";
 
 /** A listener that prints what a person wants to know while they wait; with `--json` nothing stands beside the data. */
 export function tellEvents(output: Output): (event: MigrationEvent) => void {
+  let progress: ProgressLine | null = null;
   return (event) => {
     if (output.isJson) return;
+    if (event.type === "progress") {
+      // Not loaded with this module: hardly a migration takes long enough.
+      const { ProgressLine: Line } = require("./progress.ts") as typeof import("./progress.ts");
+      progress ??= new Line(`  ${labelOf(event.step)}`, output.isQuiet);
+      progress.update(
+        event.done,
+        event.total,
+        (count) => count.toLocaleString("en-US"),
+        paceOf(event),
+      );
+      return;
+    }
+    if (event.type !== "statement") {
+      progress?.clear();
+      progress = null;
+    }
     switch (event.type) {
       case "applied":
       case "rolled-back":
@@ -20,7 +40,7 @@ export function tellEvents(output: Output): (event: MigrationEvent) => void {
         break;
       case "waiting":
         output.note(
-          `  waiting for the lock before ${formatVersion(event.step.version)}_${event.step.name}: ${waitsFor(event.holder)}`,
+          `  waiting for the lock before ${labelOf(event.step)}: ${waitsFor(event.holder)}`,
         );
         break;
       case "drifted":
@@ -30,6 +50,14 @@ export function tellEvents(output: Output): (event: MigrationEvent) => void {
         break;
     }
   };
+}
+
+const labelOf = ({ version, name }: Step): string => `${formatVersion(version)}_${name}`;
+
+/** `rows, 150,000/s, 12 s left`. */
+function paceOf({ unit, rowsPerSecond, etaMs }: StepRate): string {
+  if (rowsPerSecond === null || etaMs === null) return ` ${unit}`;
+  return ` ${unit}, ${Math.round(rowsPerSecond).toLocaleString("en-US")}/s, ${Math.ceil(etaMs / 1000)} s left`;
 }
 
 function waitsFor(holder: LockHolder | null): string {

@@ -4,7 +4,12 @@ import type { MigrationSource } from "../engine/source.ts";
 import type { Connection } from "../engine/sqlite/connection.ts";
 import { IN_MEMORY, openConnection } from "../engine/sqlite/open.ts";
 import { InputError } from "../errors.ts";
-import type { MigrationEvent, Migrator, MigratorOptions } from "../engine/migrator.ts";
+import type {
+  AsyncMigrator,
+  MigrationEvent,
+  Migrator,
+  MigratorOptions,
+} from "../engine/migrator.ts";
 import { parseVersion, type Version } from "../migration/version.ts";
 import type { ArgValues, CommandContext } from "./command.ts";
 import { lockTimeoutMs } from "./lock-flag.ts";
@@ -19,7 +24,11 @@ export interface MigrationTarget extends Disposable {
     onEvent?: (event: MigrationEvent) => void,
     guard?: MigratorOptions["guard"],
   ): Promise<Migrator>;
+  /** The same for what may take long: it leaves the process free to hear of Ctrl-C. */
+  runner(options: RunnerOptions): Promise<AsyncMigrator>;
 }
+
+export type RunnerOptions = Pick<MigratorOptions, "onEvent" | "guard" | "signal">;
 
 /**
  * Opens the target; `read` neither creates nor changes anything, and `preview` does as much for a file that
@@ -42,28 +51,33 @@ export async function openTarget(
     const source = migrationSource(args);
     const own = args["dir"] === undefined ? await import("../store/schema.ts") : null;
     own?.refuseForeign(connection);
+    const optionsWith = async (more: RunnerOptions): Promise<MigratorOptions> => {
+      if (own === null) {
+        const { refuseForeignLedger } = await import("../engine/sqlite/foreign-ledgers/detect.ts");
+        refuseForeignLedger(connection, source);
+      }
+      const { createSqliteDriver } = await import("../engine/sqlite/driver.ts");
+      const driver = createSqliteDriver(
+        connection,
+        own === null ? {} : { applicationId: own.APPLICATION_ID },
+      );
+      return { driver, source, now, ...more };
+    };
     return {
       connection,
       source,
       migrator: async (onEvent, guard) => {
-        if (own === null) {
-          const { refuseForeignLedger } =
-            await import("../engine/sqlite/foreign-ledgers/detect.ts");
-          refuseForeignLedger(connection, source);
-        }
         const { createMigrator } = await import("../engine/migrator.ts");
-        const { createSqliteDriver } = await import("../engine/sqlite/driver.ts");
-        const driver = createSqliteDriver(
-          connection,
-          own === null ? {} : { applicationId: own.APPLICATION_ID },
+        return createMigrator(
+          await optionsWith({
+            ...(onEvent === undefined ? {} : { onEvent }),
+            ...(guard === undefined ? {} : { guard }),
+          }),
         );
-        return createMigrator({
-          driver,
-          source,
-          now,
-          ...(onEvent === undefined ? {} : { onEvent }),
-          ...(guard === undefined ? {} : { guard }),
-        });
+      },
+      runner: async (options) => {
+        const { createAsyncMigrator } = await import("../engine/migrator.ts");
+        return createAsyncMigrator(await optionsWith(options));
       },
       [Symbol.dispose]: () => connection.close(),
     };

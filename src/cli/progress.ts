@@ -13,7 +13,8 @@ export class ProgressLine {
     this.#isQuiet = isQuiet;
   }
 
-  update(done: number, total: number, unit: (amount: number) => string): void {
+  /** @param tail stands behind the amounts. */
+  update(done: number, total: number, unit: (amount: number) => string, tail = ""): void {
     const now = performance.now();
     // Asking for the terminal loads all of Node's streams: not before there is something to draw.
     if (this.#isQuiet || now - this.#drawnAt < REDRAW_MS || process.stderr.isTTY !== true) return;
@@ -21,7 +22,7 @@ export class ProgressLine {
     const share = total <= 0 ? 1 : Math.min(1, done / total);
     const filled = Math.round(share * WIDTH);
     process.stderr.write(
-      `\r${this.#label} ${"█".repeat(filled)}${"░".repeat(WIDTH - filled)} ${Math.floor(share * 100)}% ${unit(done)} of ${unit(total)}\u001b[K`,
+      `\r${this.#label} ${"█".repeat(filled)}${"░".repeat(WIDTH - filled)} ${Math.floor(share * 100)}% ${unit(done)} of ${unit(total)}${tail}\u001b[K`,
     );
   }
 

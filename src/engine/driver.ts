@@ -2,6 +2,7 @@
 import type { MigrationError } from "../errors.ts";
 import type { AppliedMigration, Migration } from "../migration/migration.ts";
 import type { Step } from "../migration/plan.ts";
+import type { UnfinishedMigration } from "../migration/unfinished.ts";
 import type { Version } from "../migration/version.ts";
 import type { MaybePromise } from "./task.ts";
 
@@ -45,6 +46,26 @@ export type StepOutcome =
   /** The ledger is no longer the one the plan was made from: another process was first. Nothing was done. */
   | { readonly outcome: "ledger-changed" };
 
+/** How far a step in parts is. */
+export interface StepProgress {
+  readonly unit: UnfinishedMigration["unit"];
+  readonly done: number;
+  /** As counted when the step began; never below `done`. */
+  readonly total: number;
+}
+
+export type PartOutcome =
+  | StepOutcome
+  /** One part is committed, and more follow; the next one after the pause, so that others get their turn. */
+  | { readonly outcome: "unfinished"; readonly progress: StepProgress; readonly pauseMs: number }
+  /** Another process is at this step. Nothing was done. */
+  | {
+      readonly outcome: "elsewhere";
+      readonly progress: StepProgress;
+      readonly holder: LockHolder | null;
+      readonly pauseMs: number;
+    };
+
 export interface StepContext {
   /** The ledger's versions that the plan was made from, ascending; re-read inside the step's lock. */
   readonly expectedVersions: readonly Version[];
@@ -76,6 +97,13 @@ export interface MigrationDriver {
   /** Readies the connection for steps; every `startRun` is followed by one `finishRun`, errors included. */
   startRun(): MaybePromise<void>;
   applyStep(step: Step, context: StepContext): MaybePromise<StepOutcome>;
+  /**
+   * Applies the next part of a step that `isInParts`: part and position commit together, the last part with the
+   * ledger row. Called again until it answers with a StepOutcome.
+   */
+  applyPart(step: Step, context: StepContext): MaybePromise<PartOutcome>;
+  /** The step in parts that is neither finished nor undone; null for none. Reads only. */
+  readUnfinished(): MaybePromise<UnfinishedMigration | null>;
   /** Remembers that a step failed; never fails itself, as the step's own error matters more. */
   writeFailure(step: Step, failure: MigrationError, context: StepContext): MaybePromise<void>;
   finishRun(): MaybePromise<void>;

@@ -10,9 +10,19 @@ import {
   stepAgain,
 } from "../migration/plan.ts";
 import { compareWithLedger, headOf, type MigrationStanding } from "../migration/standing.ts";
+import {
+  continueDown,
+  continueUp,
+  isInParts,
+  refuseUnfinished,
+  targetBefore,
+  type UnfinishedMigration,
+} from "../migration/unfinished.ts";
 import { NO_VERSION, type Version } from "../migration/version.ts";
 import { currentActor } from "./actor.ts";
+import { applyParts } from "./apply-parts.ts";
 import type { Drift, LockHolder, MigrationDriver, StepContext, StepOutcome } from "./driver.ts";
+import type { StepRate } from "./progress-meter.ts";
 import type { MigrationSource } from "./source.ts";
 import { type MaybePromise, runAsync, runSync, settle, type Task } from "./task.ts";
 import { TOOL_VERSION } from "./tool-version.ts";
@@ -32,7 +42,9 @@ export type MigrationEvent =
   | { readonly type: "applied"; readonly step: Step; readonly executionTimeMs: number }
   /** A down is committed, and its ledger row gone. */
   | { readonly type: "rolled-back"; readonly step: Step; readonly executionTimeMs: number }
-  /** Nothing of the step is left. */
+  /** A part of a step is committed; `rowsPerSecond` and `etaMs` count from this run, null until it can be told. */
+  | ({ readonly type: "progress"; readonly step: Step } & StepRate)
+  /** Nothing of the step is left; of a step in parts, what was committed before. */
   | { readonly type: "failed"; readonly step: Step; readonly error: unknown }
   /** Another process holds the lock; null when nothing is known of it. */
   | { readonly type: "waiting"; readonly step: Step; readonly holder: LockHolder | null }
@@ -54,6 +66,8 @@ export interface MigratorOptions {
    * before anything is written. Nobody looks when left out. Not asked when nothing is pending.
    */
   readonly guard?: (steps: readonly Step[], fromVersion: Version) => MaybePromise<readonly Step[]>;
+  /** Stops a step in parts after the part that runs, with CANCELLED; the next run goes on from there. */
+  readonly signal?: AbortSignal;
 }
 
 /** What a run did. */
@@ -81,6 +95,8 @@ export interface MigrationStatus {
   }[];
   /** Every version of files and ledger, ascending. */
   readonly standings: readonly MigrationStanding[];
+  /** A version between two of its parts; null for none. */
+  readonly unfinished: UnfinishedMigration | null;
 }
 
 export interface Migrator {
@@ -144,8 +160,14 @@ export function createAsyncMigrator(options: MigratorOptions): AsyncMigrator {
 
 type DoneStep = MigrationReport["steps"][number];
 
+/** What is applied, and what is neither applied nor not. */
+interface Standing {
+  readonly ledger: readonly AppliedMigration[];
+  readonly unfinished: UnfinishedMigration | null;
+}
+
 /** Plans from what is applied now and from what this run has done already. */
-type Planner = (ledger: readonly AppliedMigration[], done: readonly DoneStep[]) => Step[];
+type Planner = (standing: Standing, done: readonly DoneStep[]) => Step[];
 
 class MigratorTasks {
   readonly #driver: MigrationDriver;
@@ -154,6 +176,7 @@ class MigratorTasks {
   readonly #onEvent: (event: MigrationEvent) => void;
   readonly #isListening: boolean;
   readonly #guard: NonNullable<MigratorOptions["guard"]>;
+  readonly #signal: AbortSignal | undefined;
   #actor: string | null | undefined;
 
   constructor(options: MigratorOptions) {
@@ -164,6 +187,7 @@ class MigratorTasks {
     this.#onEvent = onEvent;
     this.#isListening = options.onEvent !== undefined;
     this.#actor = options.actor;
+    this.#signal = options.signal;
     this.#guard = options.guard ?? ((steps) => steps);
   }
 
@@ -178,7 +202,9 @@ class MigratorTasks {
     // Stamped before the texts are read: an edit in between then shows as a difference, not as proof.
     const stamp = this.#source.stamp();
     const migrations = this.#source.load();
-    const report = yield* this.#reach((ledger) => planUp(migrations, ledger, options));
+    const report = yield* this.#reach(({ ledger, unfinished }) =>
+      continueUp(planUp(migrations, ledger, options), unfinished, migrations),
+    );
     const ledger = yield* settle(this.#driver.readLedger());
     const isProved = compareWithLedger(migrations, ledger).every(
       ({ state }) => state === "applied" || state === "cosmetic",
@@ -194,17 +220,20 @@ class MigratorTasks {
   }
 
   *rollback(options: RollbackOptions = {}): Task<MigrationReport> {
-    if (options.allowDrift !== true) yield* this.#refuseDrift();
-    const ledger = yield* settle(this.#driver.readLedger());
+    const standing = yield* this.#read();
+    // Half of its statements are done: no schema was ever meant to be like that.
+    const isHalfChanged = standing.unfinished?.unit === "statements";
+    if (options.allowDrift !== true && !isHalfChanged) yield* this.#refuseDrift();
     // "One back" is decided once: when two processes roll back at the same moment, both mean this version.
-    const target = options.target ?? ledger.at(-2)?.version ?? NO_VERSION;
+    const target = targetOf(standing, options);
     return yield* this.#reach((current) => this.#planDown(current, { ...options, target }));
   }
 
   *redo(): Task<MigrationReport> {
     yield* this.#refuseDrift();
     const migrations = this.#source.load();
-    const ledger = yield* settle(this.#driver.readLedger());
+    const { ledger, unfinished } = yield* this.#read();
+    if (unfinished !== null) refuseUnfinished("redo", unfinished);
     const newest = ledger.at(-1);
     if (newest === undefined) return { fromVersion: NO_VERSION, toVersion: NO_VERSION, steps: [] };
     const again = migrations.find(({ version }) => version === newest.version);
@@ -213,23 +242,23 @@ class MigratorTasks {
     const target = ledger.at(-2)?.version ?? NO_VERSION;
     // Both steps are one plan: when the up fails, its error says that the down is done.
     return yield* this.#reach((current, done) => {
-      const up = stepAgain(again as Migration, current);
-      if (!current.some(({ version }) => version === newest.version))
+      const up = stepAgain(again as Migration, current.ledger);
+      if (!current.ledger.some(({ version }) => version === newest.version))
         return done.length > 1 ? [] : [up];
       return done.length > 0 ? [] : [...this.#planDown(current, { target }), up];
     });
   }
 
   *plan(options: PlanUpOptions = {}): Task<Step[]> {
-    const ledger = yield* settle(this.#driver.readLedger());
-    const steps = planUp(this.#source.load(), ledger, options);
+    const { ledger, unfinished } = yield* this.#read();
+    const migrations = this.#source.load();
+    const steps = continueUp(planUp(migrations, ledger, options), unfinished, migrations);
     yield* settle(this.#driver.checkSteps(steps));
     return steps;
   }
 
   *planRollback(options: PlanDownOptions = {}): Task<Step[]> {
-    const ledger = yield* settle(this.#driver.readLedger());
-    const steps = this.#planDown(ledger, options);
+    const steps = this.#planDown(yield* this.#read(), options);
     yield* settle(this.#driver.checkSteps(steps));
     return steps;
   }
@@ -252,7 +281,13 @@ class MigratorTasks {
       appliedMigrations,
       pendingMigrations,
       standings,
+      unfinished: yield* settle(this.#driver.readUnfinished()),
     };
+  }
+
+  *#read(): Task<Standing> {
+    const ledger = yield* settle(this.#driver.readLedger());
+    return { ledger, unfinished: yield* settle(this.#driver.readUnfinished()) };
   }
 
   /** Looks, remembers what it saw, and tells of a drift; a database that cannot be compared is left for `status`. */
@@ -279,13 +314,25 @@ class MigratorTasks {
   }
 
   /** Files are read only when the ledger alone can't do it: an older checkout, or a broken file, must not be in the way. */
-  #planDown(ledger: readonly AppliedMigration[], options: PlanDownOptions): Step[] {
-    const target = options.target ?? ledger.at(-2)?.version ?? NO_VERSION;
+  #planDown(standing: Standing, options: PlanDownOptions): Step[] {
+    const { ledger, unfinished } = standing;
+    const target = targetOf(standing, options);
+    const steps = planDown(this.#migrationsForDown(ledger, { ...options, target }), ledger, {
+      ...options,
+      target,
+    });
+    return continueDown(steps, unfinished, () => this.#source.load());
+  }
+
+  #migrationsForDown(
+    ledger: readonly AppliedMigration[],
+    { target = NO_VERSION, useFiles }: PlanDownOptions,
+  ): readonly Migration[] {
     const stuck = ledger.filter(({ version, down_sql }) => version > target && down_sql === null);
-    if (stuck.length === 0 && options.useFiles !== true) return planDown([], ledger, options);
+    if (stuck.length === 0 && useFiles !== true) return [];
     // A function's down is nowhere but in its module; of SQL the ledger has said all there is.
-    const isModuleNeeded = options.useFiles === true || stuck.some(({ up_sql }) => up_sql === null);
-    return planDown(isModuleNeeded ? this.#source.load() : this.#loadIfThere(), ledger, options);
+    const isModuleNeeded = useFiles === true || stuck.some(({ up_sql }) => up_sql === null);
+    return isModuleNeeded ? this.#source.load() : this.#loadIfThere();
   }
 
   /**
@@ -294,15 +341,15 @@ class MigratorTasks {
    */
   *#reach(plan: Planner): Task<MigrationReport> {
     const done: DoneStep[] = [];
-    const ledger = yield* settle(this.#driver.readLedger());
-    const fromVersion = headOf(ledger);
-    const steps = plan(ledger, done);
+    const standing = yield* this.#read();
+    const fromVersion = headOf(standing.ledger);
+    const steps = plan(standing, done);
     if (steps.length === 0) return { fromVersion, toVersion: fromVersion, steps: done };
     this.#onEvent({ type: "planned", steps });
     const guarded = yield* this.#admit(steps, fromVersion);
     try {
       yield* settle(this.#driver.startRun());
-      yield* this.#applyPlans(plan, guarded, ledger, done);
+      yield* this.#applyPlans(plan, guarded, standing.ledger, done);
     } catch (error) {
       yield* this.#finishFailedRun(error);
       throw error;
@@ -322,9 +369,9 @@ class MigratorTasks {
     let versions = ledger.map(({ version }) => version);
     while (steps.length > 0 && !(yield* this.#applyAll(steps, versions, done))) {
       this.#onEvent({ type: "replanned" });
-      const current = yield* settle(this.#driver.readLedger());
-      versions = current.map(({ version }) => version);
-      steps = yield* this.#admit(plan(current, done), headOf(current));
+      const current = yield* this.#read();
+      versions = current.ledger.map(({ version }) => version);
+      steps = yield* this.#admit(plan(current, done), headOf(current.ledger));
     }
   }
 
@@ -386,6 +433,15 @@ class MigratorTasks {
   ): Task<StepOutcome> {
     const context = this.#contextOf(step, expectedVersions);
     try {
+      if (isInParts(step.body)) {
+        return yield* applyParts({
+          driver: this.#driver,
+          step,
+          context: () => this.#contextOf(step, expectedVersions),
+          onEvent: this.#onEvent,
+          signal: this.#signal,
+        });
+      }
       return yield* settle(this.#driver.applyStep(step, context));
     } catch (error) {
       const failure = withRunState(error, done, step, rest);
@@ -395,6 +451,11 @@ class MigratorTasks {
       throw failure;
     }
   }
+}
+
+/** The version that a rollback leads to. */
+function targetOf({ ledger, unfinished }: Standing, { target }: PlanDownOptions): Version {
+  return target ?? targetBefore(unfinished, ledger) ?? ledger.at(-2)?.version ?? NO_VERSION;
 }
 
 /** @throws {MigrationError} SCHEMA_DRIFTED. */

@@ -2,7 +2,8 @@
 import { describeKind, MigrationError } from "../errors.ts";
 import { canonicalModule, canonicalSql, CANONICAL_FORM } from "../migration/canonical-sql.ts";
 import type { Dependent } from "../migration/dependencies.ts";
-import type { FunctionBody, Migration, SqlBody } from "../migration/migration.ts";
+import { isBatchedWork } from "../migration/batched.ts";
+import type { BatchedBody, FunctionBody, Migration, SqlBody } from "../migration/migration.ts";
 import { parseSqlFile, parseSqlHalf, refuseDependence } from "../migration/sections.ts";
 import type { Version } from "../migration/version.ts";
 import { sha256 } from "./source.ts";
@@ -114,23 +115,35 @@ export function moduleMigration({
     version,
     name,
     file,
-    up: functionBody(module["up"], file, "up"),
-    down: down === undefined || down === null ? null : functionBody(down, file, "down"),
+    up: moduleBody(module["up"], { file, direction: "up", checksum }),
+    down:
+      down === undefined || down === null
+        ? null
+        : moduleBody(down, { file, direction: "down", checksum }),
     checksum,
     description: "",
     ...dependenciesOf(module["dependsOn"], file),
   };
 }
 
+/** Where a module's export comes from. */
+export interface ModuleExport {
+  readonly file: string;
+  readonly direction: "up" | "down";
+  /** Of the module's text; null when it was registered in code. */
+  readonly checksum: string | null;
+}
+
 /**
- * Accepts a migration function, refusing the kinds that cannot finish inside a transaction.
- * @throws {MigrationError} MIGRATION_ASYNC for async and generator functions, MIGRATION_MODULE_INVALID for no function.
+ * Accepts what a module exports: a function, unless it is of a kind that cannot finish inside a transaction, or
+ * what `batched` made.
+ * @throws {MigrationError} MIGRATION_ASYNC for async and generator functions, MIGRATION_MODULE_INVALID for anything else.
  */
-export function functionBody(
+export function moduleBody(
   candidate: unknown,
-  file: string,
-  direction: "up" | "down",
-): FunctionBody {
+  { file, direction, checksum }: ModuleExport,
+): FunctionBody | BatchedBody {
+  if (isBatchedWork(candidate)) return { kind: "batched", work: candidate, file, checksum };
   if (typeof candidate !== "function") {
     throw new MigrationError(
       "MIGRATION_MODULE_INVALID",

@@ -1,5 +1,6 @@
 /** Migrations registered in code. */
 import { describeKind, InputError } from "../errors.ts";
+import type { BatchedWork } from "../migration/batched.ts";
 import { refuseDuplicate } from "../migration/assemble.ts";
 import type {
   Migration,
@@ -10,7 +11,7 @@ import type {
 import { checkDependencies, dependenciesIn } from "../migration/dependencies.ts";
 import { parseSqlHalf } from "../migration/sections.ts";
 import { formatVersion } from "../migration/version.ts";
-import { checksumSql, dependenciesOf, functionBody, parseDownHalf } from "./read-migration.ts";
+import { checksumSql, dependenciesOf, moduleBody, parseDownHalf } from "./read-migration.ts";
 import { sha256, type MigrationSource } from "./source.ts";
 
 /**
@@ -92,7 +93,7 @@ function readRegistered(entry: RegisteredMigration): Migration {
 }
 
 function bodyOf(
-  body: string | ((db: MigrationDatabase) => void),
+  body: string | ((db: MigrationDatabase) => void) | BatchedWork,
   file: string,
   direction: "up" | "down",
 ): MigrationBody {
@@ -102,5 +103,5 @@ function bodyOf(
       ? parseSqlHalf(origin, body).body
       : parseDownHalf({ file: origin, text: body });
   }
-  return functionBody(body, file, direction);
+  return moduleBody(body, { file, direction, checksum: null });
 }

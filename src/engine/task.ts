@@ -7,7 +7,21 @@
 
 export type MaybePromise<T> = T | PromiseLike<T>;
 
-export type Task<T> = Generator<PromiseLike<unknown>, T, unknown>;
+/** A wait that a task asks its runner for. */
+export class Pause {
+  readonly durationMs: number;
+
+  constructor(durationMs: number) {
+    this.durationMs = durationMs;
+  }
+}
+
+export type Task<T> = Generator<PromiseLike<unknown> | Pause, T, unknown>;
+
+/** Waits inside a task; a synchronous runner blocks its thread for so long. */
+export function* pause(durationMs: number): Task<void> {
+  yield new Pause(durationMs);
+}
 
 /** Waits for a driver's answer inside a task: `const rows = yield* settle(driver.readLedger())`. */
 export function* settle<T>(answer: MaybePromise<T>): Task<T> {
@@ -19,10 +33,19 @@ export function* settle<T>(answer: MaybePromise<T>): Task<T> {
  * @throws {TypeError} when the driver answered with a promise: use `runAsync`.
  */
 export function runSync<T>(task: Task<T>): T {
-  const step = task.next();
+  let step = task.next();
+  let asked: PromiseLike<unknown> | null = null;
+  while (step.done !== true && asked === null) {
+    if (step.value instanceof Pause) {
+      Bun.sleepSync(step.value.durationMs);
+      step = task.next();
+    } else {
+      asked = step.value;
+    }
+  }
   if (step.done === true) return step.value;
   // Nobody waits for the answer any more: should it be an error, it must not end the program.
-  step.value.then(undefined, () => undefined);
+  asked?.then(undefined, () => undefined);
   // Let the task's own clean-up run before the refusal leaves.
   task.return(undefined as T);
   throw new TypeError("Cannot run the task synchronously: its driver is asynchronous");
@@ -34,7 +57,7 @@ export async function runAsync<T>(task: Task<T>): Promise<T> {
   while (step.done !== true) {
     let answer: unknown;
     try {
-      answer = await step.value;
+      answer = await (step.value instanceof Pause ? Bun.sleep(step.value.durationMs) : step.value);
     } catch (error) {
       step = task.throw(error);
       continue;

@@ -1,4 +1,5 @@
 /** What a migration is, wherever it came from. */
+import type { BatchedWork } from "./batched.ts";
 import type { Version } from "./version.ts";
 
 /** The part of a database that a TypeScript migration may touch; a subset of bun:sqlite's `Database`. */
@@ -35,6 +36,8 @@ export interface SqlBody {
   readonly file: string;
   /** The line of `file`, from 1, on which `sql` begins. */
   readonly firstLine: number;
+  /** False for `transaction:false`: one statement after the other, each for itself. True when left out. */
+  readonly isTransactional?: boolean;
 }
 
 export interface FunctionBody {
@@ -43,7 +46,16 @@ export interface FunctionBody {
   readonly file: string;
 }
 
-export type MigrationBody = SqlBody | FunctionBody;
+/** Work on many rows, chunk by chunk, each chunk its own transaction. */
+export interface BatchedBody {
+  readonly kind: "batched";
+  readonly work: BatchedWork;
+  readonly file: string;
+  /** Of the text that the work is in; null when it was registered in code. */
+  readonly checksum: string | null;
+}
+
+export type MigrationBody = SqlBody | FunctionBody | BatchedBody;
 
 /** A version that must be applied before a migration, and where that is written. */
 export interface MigrationDependency {
@@ -74,8 +86,8 @@ export interface Migration {
 export interface RegisteredMigration {
   readonly version: Version;
   readonly name: string;
-  readonly up: string | ((db: MigrationDatabase) => void);
-  readonly down?: string | ((db: MigrationDatabase) => void) | null;
+  readonly up: string | ((db: MigrationDatabase) => void) | BatchedWork;
+  readonly down?: string | ((db: MigrationDatabase) => void) | BatchedWork | null;
   /** Versions that must be applied before it. */
   readonly dependsOn?: readonly Version[];
 }

@@ -13,10 +13,9 @@ import type {
   Migration,
   MigrationBody,
   MigrationDependency,
-  SqlBody,
 } from "./migration.ts";
 import { editsOf } from "./edits.ts";
-import { checkBody } from "./sections.ts";
+import { checkBody, storedBody } from "./sections.ts";
 import { compareWithLedger, headOf, type MigrationStanding, textOf } from "./standing.ts";
 import { formatVersion, NO_VERSION, type Version } from "./version.ts";
 
@@ -166,17 +165,12 @@ function downOf(
   if (applied.down_sql !== null) {
     // The file's own copy gives better positions, as long as it is the same text.
     if (fromFile?.kind === "sql" && fromFile.sql === applied.down_sql) return fromFile;
-    const body: SqlBody = {
-      kind: "sql",
-      sql: applied.down_sql,
-      file: ledgerFile(applied),
-      firstLine: 1,
-    };
+    const body = storedBody(ledgerFile(applied), applied.down_sql);
     // A ledger is a table that anybody may have written: a COMMIT in it would keep half a rollback.
     checkBody(body);
     return body;
   }
-  return fromFile?.kind === "function" ? fromFile : null;
+  return fromFile === null || fromFile.kind === "sql" ? null : fromFile;
 }
 
 const ledgerFile = (applied: AppliedMigration): string =>

@@ -3,7 +3,7 @@ import { MigrationError, type SourcePosition } from "../errors.ts";
 import { canonicalSql } from "./canonical-sql.ts";
 import { type Dependent, dependenceIn, dependenciesIn, parseVersions } from "./dependencies.ts";
 import { directiveIn } from "./directives.ts";
-import { type GooseAnnotation, gooseAnnotation, GooseReader } from "./goose.ts";
+import { gooseAnnotation, GooseReader } from "./goose.ts";
 import { locate, nextToken, ScanError, splitStatements, type Statement } from "./sql-scanner.ts";
 import type { SqlBody } from "./migration.ts";
 
@@ -20,10 +20,6 @@ const BYTE_ORDER_MARK = 0xfeff;
 const MARKER = /^--[ \t]*migrate[ \t]*:[ \t]*(\S*)[ \t]*(.*?)[ \t\r]*$/i;
 /** Sections of other tools: read as plain SQL, their down would run right after their up. */
 const FOREIGN_MARKER = /^--[ \t]*(\+migrate|rambler|\/\/[ \t]*@undo)\b/i;
-/** What dbmate writes behind a marker; goose, sqlx and Diesel say the same in other words. */
-const NO_TRANSACTION = "transaction:false";
-/** The first words of a sqlx migration that is not to run in a transaction. */
-const SQLX_NO_TRANSACTION = "-- no-transaction";
 /**
  * A comment that says nothing but a misspelt marker (`migrate down`, `migration: up`, `mirgate:down`) or
  * another tool's heading (`Up`, `Down Migration`, `==== DOWN ====`). Taken for a remark, it would leave the
@@ -45,10 +41,10 @@ export function parseSqlFile(file: string, content: string): ParsedSqlFile {
   const description = DESCRIPTION.exec(text)?.[1] ?? "";
   const up = markers[0];
   if (up === undefined) {
-    refuseSqlxOption(whole);
-    checkBody(whole);
+    const plain = storedBody(file, text);
+    checkBody(plain);
     return {
-      up: whole,
+      up: plain,
       down: null,
       description,
       hasSections: false,
@@ -70,12 +66,12 @@ export function parseSqlFile(file: string, content: string): ParsedSqlFile {
   const stray = statementsOf(before)[0];
   if (stray !== undefined)
     refuseSection(whole, stray.start, `a statement stands before \`${STYLES[up.style].up}\``);
-  const upBody = section(whole, up.end, down?.start ?? text.length);
+  const upBody = section(whole, up, down?.start ?? text.length);
   checkBody(upBody);
   const dependent = dependenciesIn({ ...whole, sql: text.slice(0, down?.start) });
   const parsed = { up: upBody, description, hasSections: true, ...dependent };
   if (down === undefined) return { ...parsed, down: null };
-  const downBody = section(whole, down.end, text.length);
+  const downBody = section(whole, down, text.length);
   checkBody(downBody);
   // A down section with nothing but comments is a statement of intent, not a way back.
   const isEmpty = statementsOf(downBody).length === 0;
@@ -94,17 +90,63 @@ export function parseSqlHalf(
 ): Dependent & { readonly body: SqlBody; readonly description: string } {
   const text = stripByteOrderMark(content);
   const body: SqlBody = { kind: "sql", sql: text, file, firstLine: 1 };
-  const marker = findMarkers(body)[0];
-  if (marker !== undefined)
-    refuseSection(body, marker.start, "a section marker stands in one half of a pair");
-  if (!runsInTransaction) refuseOption(body, 0, NO_TRANSACTION);
-  refuseSqlxOption(body);
-  checkBody(body);
+  const [marker, surplus] = findMarkers(body);
+  if (marker !== undefined) {
+    const stray = statementsOf({ ...body, sql: text.slice(0, marker.start) })[0];
+    const isOption = marker.style === "migrate" && !marker.isTransactional;
+    if (!isOption || surplus !== undefined || stray !== undefined)
+      refuseSection(body, marker.start, "a section marker stands in one half of a pair");
+  }
+  if (!runsInTransaction) {
+    refuseSection(
+      body,
+      0,
+      "`transaction:false` is said beside the text, where no ledger keeps it",
+      "`-- no-transaction` as its first words instead",
+    );
+  }
+  const read = storedBody(file, text);
+  checkBody(read);
   return {
-    body,
+    body: read,
     description: DESCRIPTION.exec(text)?.[1] ?? "",
-    ...dependenciesIn(body),
+    ...dependenciesIn(read),
   };
+}
+
+/** The body of a text from a ledger; its first comments say whether it runs in a transaction. */
+export function storedBody(file: string, sql: string): SqlBody {
+  const body: SqlBody = { kind: "sql", sql, file, firstLine: 1 };
+  const isFree = scanning(body, () => {
+    let token = nextToken(sql, 0);
+    while (token?.kind === "comment") {
+      if (WITHOUT_TRANSACTION.test(sql.slice(token.start, token.end))) return true;
+      token = nextToken(sql, token.end);
+    }
+    return false;
+  });
+  return isFree ? { ...body, isTransactional: false } : body;
+}
+
+/** Ours and dbmate's, goose's annotation, and the first words of a sqlx migration. */
+const WITHOUT_TRANSACTION =
+  /^--(?:[ \t]*migrate[ \t]*:[ \t]*(?:up|down)[ \t]+transaction:false[ \t\r]*$|[ \t]*\+goose[ \t]+NO[ \t]+TRANSACTION[ \t\r]*$| no-transaction)/i;
+/** What heads a section of goose's, whose own annotation may stand anywhere. */
+const GOOSE_NO_TRANSACTION = "-- +goose NO TRANSACTION\n";
+
+/**
+ * True for a statement that does nothing inside a transaction, or fails there: VACUUM and pragmas that change how
+ * the file is built. All of them may be repeated.
+ */
+export function runsAlone(statement: Statement): boolean {
+  const verb = statement.words[0];
+  return verb === "VACUUM" || (verb === "PRAGMA" && ALONE_PRAGMAS.has(pragmaOf(statement) ?? ""));
+}
+
+/** The name of the pragma that a statement sets, in lower case; undefined for one that only reads. */
+export function pragmaOf(statement: Statement): string | undefined {
+  // Canonical, because `PRAGMA/**/"user_version"` means the same.
+  return PRAGMA_WITH_VALUE.exec(canonicalSql(statement.text))?.[1]?.toLowerCase();
 }
 
 /** A body never changes, and is asked for its statements when it is checked and again when it runs. */
@@ -142,19 +184,20 @@ export function checkStatement(body: SqlBody, statement: Statement): void {
   if (TRANSACTION_VERBS.has(verb)) {
     throw refusal("MIGRATION_TRANSACTION_CONTROL", body, statement, `it says ${verb}`);
   }
-  if (FORBIDDEN_VERBS.has(verb)) {
+  const isFree = body.isTransactional === false;
+  if (FORBIDDEN_VERBS.has(verb) && !(isFree && isPlainVacuum(statement))) {
     throw refusal("MIGRATION_STATEMENT_FORBIDDEN", body, statement, `it says ${verb}`);
   }
   if (verb !== "PRAGMA") return;
-  // Canonical, because `PRAGMA/**/"user_version"` means the same.
-  const pragma = PRAGMA_WITH_VALUE.exec(canonicalSql(statement.text))?.[1];
-  if (pragma === undefined || ALLOWED_PRAGMAS.has(pragma.toLowerCase())) return;
-  throw refusal(
-    "MIGRATION_STATEMENT_FORBIDDEN",
-    body,
-    statement,
-    `it sets PRAGMA ${pragma.toLowerCase()}`,
-  );
+  const pragma = pragmaOf(statement);
+  if (pragma === undefined || ALLOWED_PRAGMAS.has(pragma)) return;
+  if (isFree && ALONE_PRAGMAS.has(pragma)) return;
+  throw refusal("MIGRATION_STATEMENT_FORBIDDEN", body, statement, `it sets PRAGMA ${pragma}`);
+}
+
+/** `VACUUM INTO` would write another file. */
+function isPlainVacuum({ words, text }: Statement): boolean {
+  return words[0] === "VACUUM" && !/\bINTO\b/i.test(canonicalSql(text));
 }
 
 const TRANSACTION_VERBS: ReadonlySet<string> = new Set([
@@ -191,6 +234,16 @@ const ALLOWED_PRAGMAS: ReadonlySet<string> = new Set([
   "table_xinfo",
 ]);
 
+/** Allowed where there is no transaction: they change the file, not what later statements mean. */
+const ALONE_PRAGMAS: ReadonlySet<string> = new Set([
+  "auto_vacuum",
+  "incremental_vacuum",
+  "journal_mode",
+  "optimize",
+  "page_size",
+  "wal_checkpoint",
+]);
+
 /**
  * Checks every statement of a body; for texts that come from a ledger, which anybody may have written.
  * @throws {MigrationError} as `statementsOf` and `checkStatement`.
@@ -211,6 +264,7 @@ interface Marker {
   readonly start: number;
   /** Offset of the first character of the line after the marker. */
   readonly end: number;
+  readonly isTransactional: boolean;
 }
 
 function findMarkers(body: SqlBody): Marker[] {
@@ -221,6 +275,7 @@ function findMarkers(body: SqlBody): Marker[] {
     const markers: Marker[] = [];
     const goose = new GooseReader();
     const limits: number[] = [];
+    let isGooseFree = false;
     for (let token = nextToken(text, 0); token !== undefined; token = nextToken(text, token.end)) {
       if (token.kind !== "comment") continue;
       const comment = text.slice(token.start, token.end);
@@ -237,9 +292,16 @@ function findMarkers(body: SqlBody): Marker[] {
       const end = Math.min(token.end + 1, text.length);
       const annotation = gooseAnnotation(comment);
       if (annotation !== null) {
-        checkGoose(body, token.start, { annotation, wrong: goose.take(annotation, token.start) });
+        checkGoose(body, token.start, goose.take(annotation, token.start));
+        isGooseFree ||= annotation === "no-transaction";
         if (annotation === "up" || annotation === "down")
-          markers.push({ style: "goose", direction: annotation, start: token.start, end });
+          markers.push({
+            style: "goose",
+            direction: annotation,
+            start: token.start,
+            end,
+            isTransactional: true,
+          });
         continue;
       }
       const marker = MARKER.exec(comment);
@@ -256,10 +318,18 @@ function findMarkers(body: SqlBody): Marker[] {
       if (direction !== "up" && direction !== "down") {
         refuseSection(body, token.start, `\`migrate:${direction}\` is neither up nor down`);
       }
-      if (marker[2] !== undefined && marker[2] !== "") refuseOption(body, token.start, marker[2]);
+      const option = marker[2]?.toLowerCase() ?? "";
+      if (option !== "" && option !== "transaction:false" && option !== "transaction:true")
+        refuseOption(body, token.start, marker[2] ?? "");
       if (!isAloneOnLine(text, token.start))
         refuseSection(body, token.start, "a marker stands behind a statement on the same line");
-      markers.push({ style: "migrate", direction, start: token.start, end });
+      markers.push({
+        style: "migrate",
+        direction,
+        start: token.start,
+        end,
+        isTransactional: option !== "transaction:false",
+      });
     }
     if (goose.openStatement !== null)
       refuseGoose(body, goose.openStatement, "the statement begun here is never ended");
@@ -267,29 +337,21 @@ function findMarkers(body: SqlBody): Marker[] {
     const stray = limits.find((start) => start < (markers[0]?.start ?? 0));
     if (stray !== undefined)
       refuseSection(body, stray, "`migrate:touches` stands before `-- migrate:up`");
+    // It holds for the whole file.
+    if (isGooseFree) return markers.map((marker) => ({ ...marker, isTransactional: false }));
     return markers;
   });
 }
 
 /** goose looks for its annotations at the start of a line only: what it would not see is not taken for one. */
-function checkGoose(
-  body: SqlBody,
-  offset: number,
-  { annotation, wrong }: { readonly annotation: GooseAnnotation; readonly wrong: string | null },
-): void {
+function checkGoose(body: SqlBody, offset: number, wrong: string | null): void {
   if (offset > 0 && body.sql[offset - 1] !== "\n")
     refuseGoose(body, offset, "the annotation does not stand at the start of its line");
   if (wrong !== null) refuseGoose(body, offset, wrong);
-  if (annotation === "no-transaction") refuseOption(body, offset, NO_TRANSACTION);
 }
 
-/** Every tool's way of asking for something else than one transaction ends up here. */
 function refuseOption(body: SqlBody, offset: number, option: string): never {
   refuseSection(body, offset, `the option \`${option}\` is not known`);
-}
-
-function refuseSqlxOption(body: SqlBody): void {
-  if (body.sql.startsWith(SQLX_NO_TRANSACTION)) refuseOption(body, 0, NO_TRANSACTION);
 }
 
 function refuseGoose(body: SqlBody, offset: number, observed: string): never {
@@ -327,9 +389,20 @@ function isAloneOnLine(text: string, offset: number): boolean {
   return offset === 0 || text.slice(lineStart, offset).trim() === "";
 }
 
-function section(whole: SqlBody, start: number, end: number): SqlBody {
+/** What follows a marker; that it is to run without a transaction is part of the text, so that the ledger has it too. */
+function section(whole: SqlBody, marker: Marker, end: number): SqlBody {
+  const { style, isTransactional } = marker;
+  const start = isTransactional || style === "goose" ? marker.end : marker.start;
   const firstLine = locate(whole.sql, start).line;
-  return { ...whole, sql: whole.sql.slice(start, end), firstLine };
+  const body: SqlBody = { ...whole, sql: whole.sql.slice(start, end), firstLine };
+  if (isTransactional) return body;
+  if (style === "migrate") return { ...body, isTransactional };
+  return {
+    ...body,
+    sql: GOOSE_NO_TRANSACTION + body.sql,
+    firstLine: firstLine - 1,
+    isTransactional,
+  };
 }
 
 function stripByteOrderMark(content: string): string {

@@ -86,8 +86,13 @@ function isUpEdited(migration: Migration, applied: AppliedMigration): boolean {
 }
 
 function isDownEdited(migration: Migration, applied: AppliedMigration): boolean {
-  if (migration.down?.kind === "function" || migration.up.kind === "function") return false;
+  if (!isText(migration.down) || !isText(migration.up)) return false;
   return !isSameSql(textOf(migration.down), applied.down_sql);
+}
+
+/** True for SQL, and for nothing at all: a function has no text to compare. */
+function isText(body: MigrationBody | null): boolean {
+  return body === null || body.kind === "sql";
 }
 
 /** The SQL of a body; null when there is none. */
@@ -101,7 +106,7 @@ export function textOf(body: MigrationBody | null): string | null {
  */
 export function isReversible({ migration, applied }: MigrationStanding): boolean {
   if (applied === null) return migration !== null && migration.down !== null;
-  return applied.down_sql !== null || migration?.down?.kind === "function";
+  return applied.down_sql !== null || !isText(migration?.down ?? null);
 }
 
 export function headOf(ledger: readonly { readonly version: Version }[]): Version {

@@ -43,6 +43,8 @@ function driverOver(inner: MigrationDriver, changed: Partial<MigrationDriver>): 
     checkSteps: (steps) => inner.checkSteps(steps),
     startRun: () => inner.startRun(),
     applyStep: (step, context) => inner.applyStep(step, context),
+    applyPart: (step, context) => inner.applyPart(step, context),
+    readUnfinished: () => inner.readUnfinished(),
     finishRun: () => inner.finishRun(),
     writeFailure: (step, failure, context) => inner.writeFailure(step, failure, context),
     writeStamp: (stamp, versions) => inner.writeStamp(stamp, versions),
@@ -449,6 +451,8 @@ describe("createAsyncMigrator()", () => {
       checkSteps: (steps) => later(() => inner.checkSteps(steps)),
       startRun: () => later(() => inner.startRun()),
       applyStep: (step, context) => later(() => inner.applyStep(step, context)),
+      applyPart: (step, context) => later(() => inner.applyPart(step, context)),
+      readUnfinished: () => later(() => inner.readUnfinished()),
       finishRun: () => later(() => inner.finishRun()),
       writeFailure: (step, failure, context) =>
         later(() => inner.writeFailure(step, failure, context)),

@@ -1,6 +1,12 @@
 import { describe, expect, it } from "bun:test";
 import { gooseAnnotation } from "../../src/migration/goose.ts";
-import { parseSqlFile, parseSqlHalf, statementsOf } from "../../src/migration/sections.ts";
+import {
+  parseSqlFile,
+  parseSqlHalf,
+  positionIn,
+  statementsOf,
+  storedBody,
+} from "../../src/migration/sections.ts";
 import { errorOf } from "../support/error-of.ts";
 
 const FILE = `-- A comment before everything.
@@ -61,7 +67,6 @@ describe("parseSqlFile() of goose's files", () => {
     ["-- +goose Down\n-- +goose Up\n", 1, "the down section comes before"],
     ["SELECT 1;\n-- +goose Up\n", 1, "before `-- +goose Up`"],
     ["-- +goose Up\nSELECT 1;\n-- migrate:down\nSELECT 2;\n", 3, "markers of two tools"],
-    ["-- +goose NO TRANSACTION\n-- +goose Up\n", 1, "`transaction:false`"],
   ])("refuses %p at line %p", (text, line, observed) => {
     const error = errorOf(() => parseSqlFile("1_a.sql", text));
     expect(error.code).toBe("MIGRATION_SECTION_INVALID");
@@ -71,16 +76,30 @@ describe("parseSqlFile() of goose's files", () => {
 });
 
 describe("a migration that asks for no transaction", () => {
-  it("is refused in the same words, whichever tool's", () => {
-    const observed = [
-      () => parseSqlFile("1_a.sql", "-- migrate:up transaction:false\nVACUUM;"),
-      () => parseSqlFile("1_a.sql", "-- +goose NO TRANSACTION\n-- +goose Up\nVACUUM;"),
-      () => parseSqlFile("1_a.sql", "-- no-transaction\nVACUUM;"),
-      () => parseSqlHalf("1_a.up.sql", "-- no-transaction\nVACUUM;"),
-      () => parseSqlHalf("1_a/up.sql", "VACUUM;", false),
-    ].map((read) => errorOf(read).message.replace(/^.*?: /, ""));
-    expect(new Set(observed).size).toBe(1);
-    expect(observed[0]).toContain("the option `transaction:false` is not known");
+  it("is read as one, whichever tool's, and says so in the text that the ledger keeps", () => {
+    const bodies = [
+      parseSqlFile("1_a.sql", "-- migrate:up transaction:false\nVACUUM;").up,
+      parseSqlFile("1_a.sql", "-- +goose NO TRANSACTION\n-- +goose Up\nVACUUM;").up,
+      parseSqlFile(
+        "1_a.sql",
+        "-- +goose Up\nSELECT 1;\n-- +goose Down\n-- +goose NO TRANSACTION\nVACUUM;",
+      ).down,
+      parseSqlFile("1_a.sql", "-- no-transaction\nVACUUM;").up,
+      parseSqlHalf("1_a.up.sql", "-- no-transaction\nVACUUM;").body,
+    ];
+    for (const body of bodies) {
+      expect(body?.isTransactional).toBe(false);
+      expect(storedBody("ledger", body?.sql ?? "").isTransactional).toBe(false);
+    }
+    const [, goose] = bodies;
+    if (goose === undefined || goose === null) throw new Error("it has an up");
+    expect(positionIn(goose, statementsOf(goose)[0]?.start ?? 0)).toMatchObject({ line: 3 });
+  });
+
+  it("is refused where only a file beside the text says so", () => {
+    expect(errorOf(() => parseSqlHalf("1_a/up.sql", "VACUUM;", false)).message).toContain(
+      "expected `-- no-transaction` as its first words instead",
+    );
   });
 });
 

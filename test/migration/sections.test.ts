@@ -6,9 +6,11 @@ import {
   parseSqlFile,
   parseSqlHalf,
   positionIn,
+  runsAlone,
   statementsOf,
+  storedBody,
 } from "../../src/migration/sections.ts";
-import { errorOf } from "../support/error-of.ts";
+import { codeOf, errorOf } from "../support/error-of.ts";
 
 const parse = (text: string) => parseSqlFile("001_a.sql", text);
 
@@ -73,7 +75,7 @@ describe("parseSqlFile()", () => {
     ["-- migrate:up\nSELECT 1;\n-- migrate:down\nSELECT 2;\n-- migrate:down\nSELECT 3;", 5, 1],
     ["-- migrate:up\n-- migrate:down\n-- migrate:up\n", 3, 1],
     ["-- a\nSELECT 0;\n-- migrate:up\nSELECT 1;", 2, 1],
-    ["-- migrate:up transaction:false\nSELECT 1;", 1, 1],
+    ["-- migrate:up transaction:maybe\nSELECT 1;", 1, 1],
     ["-- migrate:upp\nSELECT 1;", 1, 1],
     ["-- migrate:UP\nSELECT 1;", 1, 1],
     ["-- migrate:\nSELECT 1;", 1, 1],
@@ -319,5 +321,59 @@ describe("checkStatement() and positionIn()", () => {
     const body = { kind: "sql", sql: "DELETE FROM t", file: "f", firstLine: 1 } as const;
     const [statement] = statementsOf(body);
     expect(statement && checkStatement(body, statement)).toBeUndefined();
+  });
+});
+
+describe("transaction:false", () => {
+  const both = "-- migrate:up transaction:false\nVACUUM;\n-- migrate:down\nSELECT 1;\n";
+
+  it("is an option of one section, and part of its text", () => {
+    const { up, down } = parseSqlFile("1_a.sql", both);
+    expect(up).toEqual({
+      kind: "sql",
+      sql: "-- migrate:up transaction:false\nVACUUM;\n",
+      file: "1_a.sql",
+      firstLine: 1,
+      isTransactional: false,
+    });
+    expect(down?.isTransactional).toBeUndefined();
+    expect(positionIn(up, statementsOf(up)[0]?.start ?? 0)).toMatchObject({ line: 2, column: 1 });
+    expect(codeOf(() => parseSqlFile("1_a.sql", both.replace(" transaction:false", "")))).toBe(
+      "MIGRATION_STATEMENT_FORBIDDEN",
+    );
+    expect(parseSqlFile("1_a.sql", "-- migrate:up transaction:true\nSELECT 1;").up.sql).toBe(
+      "SELECT 1;",
+    );
+  });
+
+  it("may head one half of a pair", () => {
+    const { body } = parseSqlHalf(
+      "1_a.up.sql",
+      "-- Description: x\n-- migrate:up transaction:false\nVACUUM;",
+    );
+    expect(body.isTransactional).toBe(false);
+    expect(
+      codeOf(() =>
+        parseSqlHalf("1_a.up.sql", "SELECT 1;\n-- migrate:up transaction:false\nVACUUM;"),
+      ),
+    ).toBe("MIGRATION_SECTION_INVALID");
+  });
+
+  it.each([
+    ["-- migrate:down transaction:false\nVACUUM", false],
+    ["-- a remark\n\n/* another */ -- +goose NO TRANSACTION\nVACUUM", false],
+    ["SELECT 1; -- migrate:down transaction:false", undefined],
+    ["-- migrate:down\nSELECT 1", undefined],
+    ["", undefined],
+  ])("is read from a stored text: %j", (sql, isTransactional) => {
+    expect(storedBody("ledger", sql).isTransactional).toBe(isTransactional);
+  });
+
+  it("tells the statements that cannot be part of a transaction from the others", () => {
+    const body = storedBody(
+      "x",
+      "VACUUM; pragma main.page_size=1; PRAGMA/**/journal_mode(off); PRAGMA page_size; PRAGMA foreign_keys = ON; SELECT 1",
+    );
+    expect(statementsOf(body).map(runsAlone)).toEqual([true, true, true, false, false, false]);
   });
 });

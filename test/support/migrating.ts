@@ -14,7 +14,9 @@ export function listOf(...sketches: readonly Sketch[]): MigrationSource {
   return registeredSource(
     sketches.map((sketch, index) => {
       const [up, down] =
-        typeof sketch === "string" || typeof sketch === "function" ? [sketch, null] : sketch;
+        typeof sketch === "string" || typeof sketch === "function" || "kind" in sketch
+          ? [sketch, null]
+          : sketch;
       return { version: index + 1, name: `m${index + 1}`, up, down };
     }),
   );

@@ -4,8 +4,16 @@ import type { AppliedMigration, Migration } from "../../migration/migration.ts";
 import type { Step } from "../../migration/plan.ts";
 import { headOf } from "../../migration/standing.ts";
 import { hasLimit } from "../../migration/touches.ts";
+import type { UnfinishedMigration } from "../../migration/unfinished.ts";
 import type { Version } from "../../migration/version.ts";
-import type { Drift, LedgerHead, MigrationDriver, StepContext, StepOutcome } from "../driver.ts";
+import type {
+  Drift,
+  LedgerHead,
+  MigrationDriver,
+  PartOutcome,
+  StepContext,
+  StepOutcome,
+} from "../driver.ts";
 import { carryOutCascades } from "./carry-out-cascades.ts";
 import type { Connection } from "./connection.ts";
 import {
@@ -28,6 +36,9 @@ import {
   schemaCookie,
   writeSchemaState,
 } from "./ledger.ts";
+import type { PartsResult } from "./parts/part-host.ts";
+import type { PartRunner } from "./parts/part-runner.ts";
+import { deleteProgress, type Progress, readProgress } from "./progress.ts";
 import { runStep } from "./run-step.ts";
 import { SchemaFingerprint } from "./schema.ts";
 import { StepLock } from "./step-lock.ts";
@@ -69,6 +80,8 @@ class SqliteDriver implements MigrationDriver {
   /** PRAGMA data_version when the database was last looked at: unchanged means nobody else committed since. */
   #seenDataVersion = NEVER_SEEN;
   #hasLedger = false;
+  #unfinished: Progress | null = null;
+  #parts: PartRunner | null = null;
 
   constructor(connection: Connection, options: SqliteDriverOptions) {
     this.#connection = connection;
@@ -131,6 +144,9 @@ class SqliteDriver implements MigrationDriver {
     const action = actionOf(planned);
     return this.#lock.hold(action, context, () => {
       if (!this.#isLedgerAsExpected(context.expectedVersions)) return { outcome: "ledger-changed" };
+      // Another process began a step in parts after this plan was made: nothing may run past it.
+      if (this.#isBlocked(planned)) return { outcome: "ledger-changed" };
+      this.#refuseElsewhere(action);
       const step = planned.confirm?.() ?? planned;
       // The schema may not be the one that the plan was checked against.
       this.checkSteps([step]);
@@ -145,6 +161,25 @@ class SqliteDriver implements MigrationDriver {
       this.#writeLedger(step, context, executionTimeMs);
       return { outcome: "applied", executionTimeMs };
     });
+  }
+
+  readUnfinished(): UnfinishedMigration | null {
+    return this.#reading(() => readProgress(this.#connection));
+  }
+
+  /**
+   * Chunks run with foreign keys on, as they only change rows: SQLite looks after them row by row, where a check of
+   * everything would take longer than the chunk.
+   */
+  applyPart(step: Step, context: StepContext): PartOutcome {
+    this.#parts ??= this.#partRunner();
+    this.#setForeignKeys(step.body.kind === "batched" ? 1 : 0);
+    const outcome = this.#parts.apply(step, context);
+    const isOver = outcome.outcome === "applied" || outcome.outcome === "ledger-changed";
+    // In the pause the connection is its owner's again.
+    this.#setForeignKeys(isOver ? 0 : (this.#settingsBefore?.foreignKeys ?? 1));
+    this.#seenDataVersion = NEVER_SEEN;
+    return outcome;
   }
 
   /** Only when nobody holds the lock: the step's own error must not wait. */
@@ -208,6 +243,70 @@ class SqliteDriver implements MigrationDriver {
     }
   }
 
+  #partRunner(): PartRunner {
+    const connection = this.#connection;
+    const parts = require("./parts/part-runner.ts") as typeof import("./parts/part-runner.ts");
+    const owners = require("./parts/owner.ts") as typeof import("./parts/owner.ts");
+    return new parts.PartRunner({
+      connection,
+      owner: owners.newOwner(),
+      inLock: (step, context, work) => this.#lock.hold(actionOf(step), context, work),
+      alone: (work) => this.#lock.withoutIt(work),
+      isLedgerAsExpected: (expected) => {
+        this.#hasLedger = hasLedger(connection);
+        return isSame(this.#hasLedger ? readAppliedVersions(connection) : [], expected);
+      },
+      begin: () => {
+        ensureLedger(connection);
+        // A rollback that has begun must not pass for "nothing to do".
+        connection.runOnce(
+          "UPDATE schema_migrations SET source_stamp = NULL WHERE source_stamp IS NOT NULL",
+        );
+      },
+      finish: (step, context, result) => this.#finishParts(step, context, result),
+    });
+  }
+
+  /** Inside the lock of the last part. */
+  #finishParts(step: Step, context: StepContext, result: PartsResult): void {
+    ensureLedger(this.#connection);
+    this.#hasLedger = true;
+    if (context.expectedVersions.length === 0) this.#markAsOwn();
+    deleteProgress(this.#connection, step.version);
+    this.#fingerprint.refresh(this.#connection, false);
+    this.#fingerprint.expect(
+      recordedHash(this.#connection),
+      result.schemaHash ?? this.#fingerprint.hash,
+    );
+    if (result.violations !== null) {
+      this.#baseline = new Map(JSON.parse(result.violations) as [string, number][]);
+      this.#refuseNewViolations(step);
+    }
+    this.#writeLedger(step, context, result.executionTimeMs);
+  }
+
+  /** Inside the lock: true when a step in parts stands in the way; one that this step undoes does not. */
+  #isBlocked({ version, direction }: Step): boolean {
+    const unfinished = this.#unfinished;
+    if (unfinished === null) return false;
+    return (
+      unfinished.version !== version || unfinished.direction === direction || direction === "up"
+    );
+  }
+
+  /** @throws {OperationError} DATABASE_BUSY when another process goes on with what this step would undo. */
+  #refuseElsewhere(action: string): void {
+    if (this.#unfinished === null) return;
+    const { isElsewhere, pidOf } = require("./parts/owner.ts") as typeof import("./parts/owner.ts");
+    if (!isElsewhere(this.#unfinished, "")) return;
+    const pid = pidOf(this.#unfinished.owner);
+    throw new OperationError(
+      "DATABASE_BUSY",
+      `Cannot ${action}: process ${pid} is at work on it, expected nobody else`,
+      { details: { path: this.#connection.path, pid } },
+    );
+  }
+
   #reading<T>(read: () => T): T {
     try {
       return read();
@@ -239,6 +338,7 @@ class SqliteDriver implements MigrationDriver {
     this.#hasLedger = hasLedger(this.#connection);
     // One of an earlier version lacks columns.
     if (this.#hasLedger) ensureLedger(this.#connection);
+    this.#unfinished = readProgress(this.#connection);
     this.#fingerprint.refresh(this.#connection, false);
     this.#fingerprint.expect(this.#hasLedger ? recordedHash(this.#connection) : null);
     this.#baseline = this.#fingerprint.hasForeignKeys ? baselineOf(this.#violations()) : new Map();
@@ -297,6 +397,8 @@ class SqliteDriver implements MigrationDriver {
           .filter((version) => version !== step.version)
           .map((version) => ({ version })),
       );
+      if (this.#unfinished !== null) deleteProgress(this.#connection, step.version);
+      this.#unfinished = null;
       keepLedgerRow(this.#connection, step.version);
       deleteLedgerRow(this.#connection, step.version);
       insertHistory(this.#connection, {

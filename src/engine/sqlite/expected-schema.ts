@@ -1,13 +1,8 @@
 /** The schema that a ledger promises, built from nothing in memory. */
 import { Database } from "bun:sqlite";
 import { MigrationError } from "../../errors.ts";
-import type {
-  AppliedMigration,
-  FunctionBody,
-  Migration,
-  SqlBody,
-} from "../../migration/migration.ts";
-import { checkBody, statementsOf } from "../../migration/sections.ts";
+import type { AppliedMigration, FunctionBody, Migration } from "../../migration/migration.ts";
+import { checkBody, runsAlone, statementsOf, storedBody } from "../../migration/sections.ts";
 import { formatVersion } from "../../migration/version.ts";
 import type { Drift } from "../driver.ts";
 import { isPromise } from "../task.ts";
@@ -97,6 +92,8 @@ function replayOne(
   try {
     if (up_sql !== null) runSql(memory, version, up_sql);
     else if (body?.kind === "function") return runFunction(memory, body);
+    // It changes rows, of which there are none, and may not change the schema.
+    else if (body?.kind === "batched") return null;
     else return "is a function, and its module is not here";
     return null;
   } catch (error) {
@@ -109,10 +106,11 @@ function replayOne(
 
 /** Statement by statement, as the driver does: bun:sqlite takes a text without any for an error. */
 function runSql(memory: Connection, version: number, sql: string): void {
-  const body: SqlBody = { kind: "sql", sql, file: `ledger entry ${version}`, firstLine: 1 };
+  const body = storedBody(`ledger entry ${version}`, sql);
   // The text comes from the file that is being looked at: an ATTACH in it must not reach any other.
   checkBody(body);
-  for (const { text } of statementsOf(body)) memory.runOnce(text);
+  for (const statement of statementsOf(body))
+    if (!runsAlone(statement)) memory.runOnce(statement.text);
 }
 
 function runFunction(memory: Connection, body: FunctionBody): string | null {

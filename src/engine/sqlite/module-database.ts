@@ -18,11 +18,17 @@ export interface ModuleDatabase {
   revoke(): void;
 }
 
-/** @param onStatement is told of each statement before it runs, of a query when it is prepared. */
+export interface ModuleDatabaseOptions {
+  /** Told of each statement before it runs, of a query when it is prepared. */
+  readonly onStatement?: (statement: string) => void;
+  /** Refuses what would change the schema: a chunk of a batched migration is no place for it. */
+  readonly isDataOnly?: boolean;
+}
+
 export function moduleDatabase(
   connection: Connection,
   file: string,
-  onStatement?: (statement: string) => void,
+  { onStatement, isDataOnly = false }: ModuleDatabaseOptions = {},
 ): ModuleDatabase {
   let isRevoked = false;
   let last: ReturnType<ModuleDatabase["lastStatement"]> = null;
@@ -30,7 +36,11 @@ export function moduleDatabase(
   const admit = (sql: string): readonly Statement[] => {
     const body: SqlBody = { kind: "sql", sql, file: `${file} (SQL)`, firstLine: 1 };
     const statements = statementsOf(body);
-    for (const statement of statements) checkStatement(body, statement);
+    for (const statement of statements) {
+      checkStatement(body, statement);
+      if (isDataOnly && !DATA_VERBS.has(statement.words[0] ?? ""))
+        refuseSchemaChange(body, statement);
+    }
     if (isRevoked || !connection.inTransaction) {
       throw new MigrationError(
         "MIGRATION_ENDED_TRANSACTION",
@@ -103,4 +113,27 @@ export function moduleDatabase(
       releaseQueries();
     },
   };
+}
+
+const DATA_VERBS: ReadonlySet<string> = new Set([
+  "DELETE",
+  "EXPLAIN",
+  "INSERT",
+  "PRAGMA",
+  "REPLACE",
+  "SELECT",
+  "UPDATE",
+  "VALUES",
+  "WITH",
+]);
+
+function refuseSchemaChange(body: SqlBody, { words, start }: Statement): never {
+  throw new MigrationError(
+    "MIGRATION_STATEMENT_FORBIDDEN",
+    `Cannot use a statement of ${body.file}: it says ${words[0] ?? ""}, expected statements that change rows only`,
+    {
+      details: { position: positionIn(body, start) },
+      hint: "Change the schema in a migration of its own, before or after the batched one.",
+    },
+  );
 }

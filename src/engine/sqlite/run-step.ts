@@ -25,6 +25,7 @@ export function runStep(
     runFunction(connection, step, body, onStatement);
     return false;
   }
+  if (body.kind === "batched") throw new TypeError("A batched step runs in parts");
   let isAdditive = true;
   let number = 0;
   for (const statement of statementsOf(body)) {
@@ -51,7 +52,9 @@ function runFunction(
   const access = moduleDatabase(
     connection,
     body.file,
-    onStatement === undefined ? undefined : (statement) => onStatement(statement, ++number),
+    onStatement === undefined
+      ? {}
+      : { onStatement: (statement) => onStatement(statement, ++number) },
   );
   let result: unknown;
   try {
@@ -75,7 +78,7 @@ function runFunction(
   refuseEndedTransaction(connection, step);
 }
 
-function refuseEndedTransaction(connection: Connection, step: Step): void {
+export function refuseEndedTransaction(connection: Connection, step: Step): void {
   if (connection.inTransaction) return;
   throw new MigrationError(
     "MIGRATION_ENDED_TRANSACTION",

@@ -55,13 +55,13 @@ export class SchemaFingerprint {
   /**
    * Takes the difference between the schema as it is and the one that the ledger recorded for drift, which later
    * hashes leave out: else the next step would record the drift as if the migrations had built it.
+   * @param observed the hash that was to be as recorded; that of an earlier moment for a step in parts.
    */
-  expect(recorded: string | null): void {
+  expect(recorded: string | null, observed = this.hash): void {
     this.#drift = null;
-    if (recorded === null || recorded === this.hash) return;
-    const [form, hex = ""] = recorded.split(":");
-    if (form !== SCHEMA_HASH_FORM || !/^[0-9a-f]{64}$/.test(hex)) return;
-    this.#drift = xor(this.#digest, Uint8Array.fromHex(hex));
+    if (recorded === null || recorded === observed) return;
+    const [was, is] = [digestOf(recorded), digestOf(observed)];
+    if (was !== null && is !== null) this.#drift = xor(is, was);
   }
 
   /** The hash that the schema would have without the drift. */
@@ -73,6 +73,12 @@ export class SchemaFingerprint {
   get hasDrift(): boolean {
     return this.#drift !== null;
   }
+}
+
+/** The digest in a hash; null for one of another form. */
+function digestOf(hash: string): Uint8Array | null {
+  const [form, hex = ""] = hash.split(":");
+  return form === SCHEMA_HASH_FORM && /^[0-9a-f]{64}$/.test(hex) ? Uint8Array.fromHex(hex) : null;
 }
 
 function xor(left: Uint8Array, right: Uint8Array): Uint8Array {

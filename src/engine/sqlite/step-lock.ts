@@ -62,6 +62,16 @@ export class StepLock {
     }
   }
 
+  /** Runs what cannot stand in a transaction; SQLite itself waits for others, for the whole time-out. */
+  withoutIt<T>(work: () => T): T {
+    this.#setTimeout(this.#timeoutMs);
+    try {
+      return work();
+    } finally {
+      this.#setTimeout(Math.min(NOTICE_MS, this.#timeoutMs));
+    }
+  }
+
   #setTimeout(timeoutMs: number): void {
     this.#connection.runOnce(`PRAGMA busy_timeout = ${timeoutMs}`);
   }

@@ -1,11 +1,13 @@
 /** Proves a database file sound: pages, rows, ledger, keys and the schema that the ledger promises. */
 import type { AppliedMigration, Migration } from "../../migration/migration.ts";
 import { headOf, type MigrationStanding } from "../../migration/standing.ts";
+import { describeProgress, type UnfinishedMigration } from "../../migration/unfinished.ts";
 import { formatVersion } from "../../migration/version.ts";
 import type { Connection } from "./connection.ts";
 import { schemaDrift } from "./expected-schema.ts";
 import { type ForeignKeyViolation, readViolations } from "./foreign-keys.ts";
 import { mirroredVersion } from "./ledger.ts";
+import { readProgress } from "./progress.ts";
 import { toUsageDbError } from "./sqlite-errors.ts";
 
 export type ValidationCheck = "integrity" | "foreign-keys" | "parent-keys" | "ledger" | "schema";
@@ -55,15 +57,34 @@ function runChecks(
   const notChecked: string[] = [];
   const violations = readViolations(connection);
   const parentKeys = checkParentKeys(connection);
+  const unfinished = readProgress(connection);
+  // Half of its statements are done: the ledger promises neither that schema nor the next.
+  const isHalfChanged = unfinished?.unit === "statements";
+  if (isHalfChanged) notChecked.push("the schema: a version is unfinished, statement by statement");
   const findings = [
+    ...checkUnfinished(unfinished),
     ...checkIntegrity(connection),
     ...checkForeignKeys(violations),
     ...parentKeys,
     ...checkMismatches(violations, parentKeys),
     ...checkLedger(connection, standings, ledger),
-    ...checkSchema(connection, ledger, migrations, notChecked),
+    ...(isHalfChanged ? [] : checkSchema(connection, ledger, migrations, notChecked)),
   ];
   return { isValid: findings.length === 0, findings, notChecked };
+}
+
+function checkUnfinished(unfinished: UnfinishedMigration | null): ValidationFinding[] {
+  if (unfinished === null) return [];
+  const { version, name, direction, error } = unfinished;
+  const why = error === null ? "" : `; ${error}`;
+  return [
+    {
+      check: "ledger",
+      object: `${formatVersion(version)}_${name}`,
+      observed: `its ${direction} is unfinished at ${describeProgress(unfinished)}${why}`,
+      remedy: `Run \`migrate ${direction === "up" ? "up" : "rollback"}\` to finish it.`,
+    },
+  ];
 }
 
 function checkIntegrity(connection: Connection): ValidationFinding[] {

@@ -221,6 +221,8 @@ describe("foreign keys", () => {
         throw new Error("the machine is on fire");
       },
       applyStep: (step, context) => driver.applyStep(step, context),
+      applyPart: (step, context) => driver.applyPart(step, context),
+      readUnfinished: () => driver.readUnfinished(),
       finishRun: () => driver.finishRun(),
       writeFailure: (step, failure, context) => driver.writeFailure(step, failure, context),
       writeStamp: (stamp, versions) => driver.writeStamp(stamp, versions),

@@ -5,6 +5,7 @@ import type { ExitCode } from "../../../errors.ts";
 import type { PlanUpOptions } from "../../../migration/plan.ts";
 import type { CommandContext } from "../../command.ts";
 import { guardedRun } from "../../guarded-run.ts";
+import { interruptible } from "../../interruptible.ts";
 import { tellEvents } from "../../migration-events.ts";
 import { openTarget, versionArg } from "../../migration-target.ts";
 import { databasePath } from "../../paths.ts";
@@ -22,11 +23,15 @@ export async function applyPending(context: CommandContext): Promise<ExitCode> {
   const run = args["dir"] === undefined ? null : await guardedRun(context, database.connection);
   const tell = tellEvents(output);
   let drift: Drift = { differences: [], unknown: null };
-  const migrator = await database.migrator((event) => {
+  const listening = interruptible(context, (event) => {
     tell(event);
     if (event.type === "drifted") drift = event.drift;
-  }, run?.guard);
-  const { fromVersion, toVersion, steps } = migrator.up(options);
+  });
+  const migrator = await database.runner({
+    ...listening,
+    ...(run !== null && { guard: run.guard }),
+  });
+  const { fromVersion, toVersion, steps } = await migrator.up(options);
   output.outcome(
     steps.length === 0
       ? `Nothing to do: version ${toVersion} is the newest.`

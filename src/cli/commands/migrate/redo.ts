@@ -2,6 +2,7 @@ import { type Command, GLOBAL_ARGS } from "../../command.ts";
 import { ALLOW_ARG, BACKUP_ARG } from "../../hazard-flags.ts";
 import { LOCK_ARG } from "../../lock-flag.ts";
 import { DIR_ARG } from "../../migration-source.ts";
+import { interruptible } from "../../interruptible.ts";
 import { tellEvents } from "../../migration-events.ts";
 import { openTarget } from "../../migration-target.ts";
 
@@ -19,8 +20,11 @@ export const redo: Command = {
     using database = await openTarget(context, "existing");
     const { guardedRun } = await import("../../guarded-run.ts");
     const run = await guardedRun(context, database.connection);
-    const migrator = await database.migrator(tellEvents(output), run.guard);
-    const report = migrator.redo();
+    const migrator = await database.runner({
+      ...interruptible(context, tellEvents(output)),
+      guard: run.guard,
+    });
+    const report = await migrator.redo();
     output.outcome(
       report.steps.length === 0
         ? "Nothing to do: nothing is applied."

@@ -15,7 +15,7 @@ import { DIR_ARG } from "../../migration-source.ts";
 import { openTarget, versionArg } from "../../migration-target.ts";
 import { printable } from "../../output.ts";
 
-const KINDS: readonly RepairKind[] = ["accept", "forget"];
+const KINDS: readonly RepairKind[] = ["accept", "forget", "clear"];
 
 export const repair: Command = {
   meta: {
@@ -33,6 +33,11 @@ export const repair: Command = {
       type: "string",
       valueHint: "VERSION",
       description: "remove the entry of a version without a file",
+    },
+    clear: {
+      type: "string",
+      valueHint: "VERSION",
+      description: "forget the progress of an unfinished version; what it changed stays",
     },
     ...YES_ARG,
     ...LOCK_ARG,
@@ -56,8 +61,8 @@ export const repair: Command = {
     using database = await openTarget(context, wanted.length === 0 ? "read" : "existing");
     const migrator = await database.migrator();
     const standings = (): readonly MigrationStanding[] => migrator.status().standings;
-    const before = standings();
-    const possible = repairsFor(before);
+    const { standings: before, unfinished } = migrator.status();
+    const possible = repairsFor(before, unfinished);
     if (wanted.length === 0) return list(context, possible);
     const repairs = wanted.map(({ kind, version }) => {
       const found = possible.find((one) => one.kind === kind && one.version === version);

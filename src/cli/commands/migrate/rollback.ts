@@ -2,6 +2,7 @@ import { type Command, GLOBAL_ARGS } from "../../command.ts";
 import { BACKUP_ARG } from "../../hazard-flags.ts";
 import { LOCK_ARG } from "../../lock-flag.ts";
 import { DIR_ARG } from "../../migration-source.ts";
+import { interruptible } from "../../interruptible.ts";
 import { tellEvents } from "../../migration-events.ts";
 import { openTarget, versionArg } from "../../migration-target.ts";
 import { analysisData } from "../../render-hazards.ts";
@@ -47,9 +48,12 @@ export const rollback: Command = {
     using database = await openTarget(context, isDryRun ? "read" : "existing");
     const { guardedRun } = await import("../../guarded-run.ts");
     const run = await guardedRun(context, database.connection);
-    const migrator = await database.migrator(tellEvents(output), run.guard);
+    const migrator = await database.runner({
+      ...interruptible(context, tellEvents(output)),
+      guard: run.guard,
+    });
     if (isDryRun) {
-      const steps = migrator.planRollback(options);
+      const steps = await migrator.planRollback(options);
       const { analysePlan } = await import("../../../engine/sqlite/hazards/index.ts");
       const analysis = analysePlan(database.connection, steps);
       output.text(steps.length === 0 ? "-- nothing to roll back" : renderPlan(steps, analysis));
@@ -64,7 +68,7 @@ export const rollback: Command = {
       );
       return 0;
     }
-    const report = migrator.rollback(options);
+    const report = await migrator.rollback(options);
     output.outcome(
       report.steps.length === 0
         ? `Nothing to do: the database is at version ${report.toVersion}.`

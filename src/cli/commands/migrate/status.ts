@@ -6,6 +6,7 @@ import { DIR_ARG } from "../../migration-source.ts";
 import { renderDrift } from "../../migration-events.ts";
 import { openTarget } from "../../migration-target.ts";
 import { needsAttention, STATE_WORDS } from "../../render-migrations.ts";
+import { renderUnfinished, stateOfUnfinished, unfinishedData } from "../../render-unfinished.ts";
 
 export const status: Command = {
   meta: { name: "status", description: "Compare the migrations with the ledger; reads only" },
@@ -28,7 +29,8 @@ export const status: Command = {
     const migrator = await database.migrator();
     const report = migrator.status();
     const drift = migrator.checkDrift();
-    const isBad = needsAttention(report) || (drift?.differences.length ?? 0) > 0;
+    const isBad =
+      report.unfinished !== null || needsAttention(report) || (drift?.differences.length ?? 0) > 0;
     if (output.isJson) {
       output.json({
         currentVersion: report.currentVersion,
@@ -41,15 +43,18 @@ export const status: Command = {
           standing.applied === null ? [pendingData(standing)] : [],
         ),
         drift: drift ?? { differences: [], unknown: null },
+        unfinished: report.unfinished === null ? null : unfinishedData(report.unfinished),
       });
     } else if (!output.isQuiet) {
       const { renderTable } = await import("../../table.ts");
       const rows = report.standings.map((standing) => [
         formatVersion(standing.version),
         standing.name,
-        standing.state === "edited"
-          ? `${STATE_WORDS[standing.state]} (${standing.editedSections.join(", ")})`
-          : STATE_WORDS[standing.state],
+        report.unfinished?.version === standing.version
+          ? stateOfUnfinished(report.unfinished)
+          : standing.state === "edited"
+            ? `${STATE_WORDS[standing.state]} (${standing.editedSections.join(", ")})`
+            : STATE_WORDS[standing.state],
         standing.applied === null ? "" : new Date(standing.applied.applied_at).toISOString(),
         remarksOf(standing),
       ]);
@@ -70,6 +75,8 @@ export const status: Command = {
       output.text(
         `version ${report.currentVersion} of ${report.latestVersion}, ${report.pendingCount} pending`,
       );
+      if (report.unfinished !== null)
+        for (const line of renderUnfinished(report.unfinished)) output.text(line);
       if (drift !== null) for (const line of renderDrift(drift)) output.text(line);
     }
     return args["check"] === true && isBad ? 3 : 0;

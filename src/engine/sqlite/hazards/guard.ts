@@ -158,7 +158,7 @@ function lookOf(analysis: PlanAnalysis | null, index: number, dataVersion: numbe
 
 /** False for SQL that only creates: it can neither lose a row nor stumble over one. */
 export function mayTouchRows({ body }: Step): boolean {
-  if (body.kind === "function") return true;
+  if (body.kind !== "sql") return true;
   return statementsOf(body).some(
     (statement) => TOUCHING.has(verbOf(statement)) || statement.words[1] === "UNIQUE",
   );

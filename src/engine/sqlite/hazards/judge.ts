@@ -11,6 +11,7 @@ import {
   isDropColumn,
   renameOf,
   takesEveryRow,
+  takesEveryRowOrFails,
   verbOf,
 } from "./statement-shape.ts";
 import { type WriteParts, writePartsOf } from "./write-parts.ts";
@@ -108,7 +109,7 @@ function keepBooks(
     ({ does, via }) => (does === "insert" || does === "create") && via === null,
   )?.table;
   // A table that swallows or replaces duplicates by its own definition may end up with fewer rows.
-  if (target === undefined || shadow.mayRefuseRows(target)) return;
+  if (target === undefined || shadow.mayRefuseRows(target, takesEveryRowOrFails(statement))) return;
   const read = accesses.filter(
     ({ does, table }) => does === "read" && table.toLowerCase() === source.toLowerCase(),
   );

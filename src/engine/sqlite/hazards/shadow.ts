@@ -207,12 +207,16 @@ export class Shadow implements Disposable {
       }));
   }
 
-  /** True when the table could do something else with a row than keep it. */
-  mayRefuseRows(table: string): boolean {
+  /**
+   * True when the table could do something else with a row than keep it.
+   * @param isStrict the statement overrides the table's own conflict clauses.
+   */
+  mayRefuseRows(table: string, isStrict = false): boolean {
     const triggers = this.#database
       .prepare("SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE")
       .all(table);
-    return triggers.length > 0 || /\bON\s+CONFLICT\b/i.test(this.definition(table));
+    if (triggers.length > 0) return true;
+    return !isStrict && /\bON\s+CONFLICT\b/i.test(this.definition(table));
   }
 
   /** True when the table puts new rows in the place of old ones by its own definition. */

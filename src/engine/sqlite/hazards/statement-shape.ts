@@ -137,7 +137,18 @@ function isPlainHead(words: readonly Piece[]): boolean {
   // A WITH may give the source's name to something else.
   if (words.some(({ word }) => word === "WITH")) return false;
   if (first?.word === "CREATE") return words.at(-1)?.word === "AS";
-  return first?.word === "INSERT" && second?.word === "INTO";
+  if (first?.word !== "INSERT") return false;
+  return second?.word === "INTO" || abortsOnConflict(words);
+}
+
+/** True for `INSERT OR ABORT`: whatever the table's own conflict clauses say, it takes every row or fails. */
+export function takesEveryRowOrFails(statement: Statement): boolean {
+  return abortsOnConflict(topLevel(statement.text));
+}
+
+function abortsOnConflict(words: readonly Piece[]): boolean {
+  const [first, second, third] = words;
+  return first?.word === "INSERT" && second?.word === "OR" && third?.word === "ABORT";
 }
 
 interface Piece {

@@ -1,8 +1,13 @@
 /** Goes through one step, statement by statement: compile, judge, run on the shadow. */
 import type { Hazard, StatementEffects, StepAnalysis } from "../../../migration/hazard.ts";
-import type { FunctionBody, SqlBody } from "../../../migration/migration.ts";
+import type {
+  BatchedBody,
+  FunctionBody,
+  MigrationDatabase,
+  SqlBody,
+} from "../../../migration/migration.ts";
 import type { Step } from "../../../migration/plan.ts";
-import { positionIn, statementsOf } from "../../../migration/sections.ts";
+import { positionIn, runsAlone, statementsOf } from "../../../migration/sections.ts";
 import { splitStatements, type Statement } from "../../../migration/sql-scanner.ts";
 import { isPromise } from "../../task.ts";
 import type { Bench, Finding } from "./finding.ts";
@@ -43,7 +48,7 @@ export class StepAnalyst {
   analyse(): StepAnalysis {
     const { direction, version, name, file, body, hasDown } = this.#step;
     if (body.kind === "sql") this.#runSql(body);
-    else this.#runFunction(body);
+    else this.#runFunction(body.file, runnerOf(body));
     for (const { vacated, line, text } of this.#vacated) this.#settle(vacated, line, text);
     if (!hasDown) this.#report(IRREVERSIBLE, body.kind === "sql" ? body.firstLine : null, null);
     return {
@@ -55,7 +60,7 @@ export class StepAnalyst {
       rebuilt: this.#rebuilt,
       hazards: this.#hazards,
       notAnalysed: this.#notAnalysed,
-      ranOnEmptyShadow: body.kind === "function",
+      ranOnEmptyShadow: body.kind !== "sql",
       estimate: null,
     };
   }
@@ -64,6 +69,11 @@ export class StepAnalyst {
     const { shadow } = this.#bench;
     const limit = limitOf(shadow, body);
     for (const statement of statementsOf(body)) {
+      // They rewrite the file or change how it is built: nothing that a shadow could lose, and no time it could tell.
+      if (runsAlone(statement)) {
+        this.#ran = null;
+        continue;
+      }
       const { line } = positionIn(body, statement.start);
       limit?.admit(statement);
       const accesses = this.#examine(statement, line);
@@ -109,19 +119,21 @@ export class StepAnalyst {
       this.#report(finding, cause.line, cause.statement);
   }
 
-  #runFunction(body: FunctionBody): void {
+  #runFunction(file: string, run: (db: MigrationDatabase) => unknown): void {
     this.#ran = null;
     // A loop says the same thing many times; only a change of the schema can make it mean something else.
     const seen = new Set<string>();
-    const database = shadowDatabase(this.#bench.shadow, body.file, (statement) => {
+    const database = shadowDatabase(this.#bench.shadow, file, (statement) => {
       if (seen.has(statement.text)) return;
       if (CHANGES_SCHEMA.has(statement.words[0] ?? "")) seen.clear();
       seen.add(statement.text);
+      // It compiles what it explains and runs nothing of it.
+      if (statement.words[0] === "EXPLAIN") return;
       const accesses = this.#examine(statement, null);
       if (accesses !== null) this.#bench.contents.forget(statement, accesses);
     });
     try {
-      const result: unknown = body.run(database);
+      const result = run(database);
       if (!isPromise(result)) return;
       result.then(undefined, () => undefined);
       this.#notAnalysed.push("the function: it returned a promise");
@@ -202,6 +214,13 @@ function renamedTo(sql: string): string | null {
   const [statement] = splitStatements(sql);
   const rename = statement === undefined ? null : renameOf(statement);
   return rename?.kind === "table" ? rename.to : null;
+}
+
+/** What a function does, or a batched migration with one chunk, in which there is no row. */
+function runnerOf(body: FunctionBody | BatchedBody): (db: MigrationDatabase) => unknown {
+  if (body.kind === "function") return body.run;
+  const { emptyBatch } = require("../parts/batch.ts") as typeof import("../parts/batch.ts");
+  return (db) => body.work.run(db, emptyBatch(db, body.work.table));
 }
 
 const CHANGES_SCHEMA: ReadonlySet<string> = new Set(["ALTER", "CREATE", "DROP"]);

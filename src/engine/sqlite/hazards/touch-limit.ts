@@ -6,7 +6,7 @@
 import { MigrationError } from "../../../errors.ts";
 import type { SqlBody } from "../../../migration/migration.ts";
 import type { Step } from "../../../migration/plan.ts";
-import { positionIn, statementsOf } from "../../../migration/sections.ts";
+import { positionIn, runsAlone, statementsOf } from "../../../migration/sections.ts";
 import type { Statement } from "../../../migration/sql-scanner.ts";
 import { hasLimit, touchesOf } from "../../../migration/touches.ts";
 import type { Connection } from "../connection.ts";
@@ -25,9 +25,12 @@ export function checkLimits(connection: Connection, steps: readonly Step[]): voi
   if (last < 0) return;
   using shadow = new Shadow(connection);
   for (const { body } of steps.slice(0, last + 1)) {
+    // It changes rows, of which the shadow has none.
+    if (body.kind === "batched") continue;
     if (body.kind === "function") return;
     const limit = limitOf(shadow, body);
     for (const statement of statementsOf(body)) {
+      if (runsAlone(statement)) continue;
       limit?.admit(statement);
       const failure = shadow.run(statement.text);
       limit?.settle(statement, failure);

@@ -3,7 +3,8 @@
  * migration's, or the engine's between BEGIN and COMMIT. A killed process leaves its files as they are at that moment,
  * so a copy of them taken in between is what it would leave; some are taken the hard way, by SIGKILL.
  * Invariants: the database is sound; it is at the version before or after the step, with exactly that version's
- * schema; before it, with exactly the rows that it had; and the same step, run again, completes.
+ * schema; before it, with exactly the rows that it had; and the same step, run again, completes. A step in parts may
+ * also be left between two of them.
  */
 import { copyFileSync, existsSync } from "node:fs";
 import { type SourcePosition, UsageDbError } from "../../../errors.ts";
@@ -224,8 +225,9 @@ function afterKill(
     {
       using database = sandbox.open(path);
       const { connection, migrator } = database;
-      const { currentVersion } = migrator.status();
-      isBefore = currentVersion === from;
+      const { currentVersion, unfinished } = migrator.status();
+      // One between two parts is at neither version; it has to be completed below like the others.
+      isBefore = currentVersion === from && unfinished === null;
       if (currentVersion !== from && currentVersion !== to)
         observed.push(`version ${currentVersion} is left, expected ${from} or ${to}`);
       observed.push(
@@ -233,7 +235,7 @@ function afterKill(
           .readOnce("PRAGMA integrity_check(5)")
           .map(([message]) => String(message))
           .filter((message) => message !== "ok"),
-        ...images.differences(connection, currentVersion),
+        ...(unfinished === null ? images.differences(connection, currentVersion) : []),
       );
     }
     if (isBefore) {

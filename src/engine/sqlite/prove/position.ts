@@ -48,7 +48,7 @@ export function originOf(
 
 /** True when a body has a DELETE that mentions the table; a function may do anything, so it counts as true. */
 export function deletesFrom(body: MigrationBody, table: string): boolean {
-  if (body.kind === "function") return true;
+  if (body.kind !== "sql") return true;
   return statementsOf(body).some(
     ({ words, text }) => words[0] === "DELETE" && namesIn(text).has(table.toLowerCase()),
   );
@@ -56,7 +56,7 @@ export function deletesFrom(body: MigrationBody, table: string): boolean {
 
 /** True when a body has a statement that says that values of the table change or go; a function may do anything. */
 export function overwrites(body: MigrationBody, table: string): boolean {
-  if (body.kind === "function") return true;
+  if (body.kind !== "sql") return true;
   return statementsOf(body).some(({ words, text }) => {
     const names = namesIn(text);
     if (!names.has(table.toLowerCase())) return false;

@@ -13,7 +13,7 @@ const GAP = 1000;
 /** The schema as it is, when the body may rebuild a table; null spares the look. */
 export function beforeRebuild(connection: Connection, body: MigrationBody): SchemaMoment | null {
   const mayRebuild =
-    body.kind === "function" ||
+    body.kind !== "sql" ||
     statementsOf(body).some(({ words }) => words[0] === "DROP" && words[1] === "TABLE");
   return mayRebuild ? readSchemaMoment(connection) : null;
 }

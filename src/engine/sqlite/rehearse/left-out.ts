@@ -29,8 +29,10 @@ export function appliedLeftOut(
   migrations: readonly Migration[],
 ): LeftOutStep[] {
   const files = new Map(migrations.map((migration) => [migration.version, migration]));
-  const hasDown = ({ version, down_sql }: AppliedMigration): boolean =>
-    down_sql !== null || files.get(version)?.down?.kind === "function";
+  const hasDown = ({ version, down_sql }: AppliedMigration): boolean => {
+    const down = files.get(version)?.down ?? null;
+    return down_sql !== null || (down !== null && down.kind !== "sql");
+  };
   const border =
     wanted.findLastIndex((applied) => !hasDown(applied) || !files.has(applied.version)) + 1;
   const barrier = wanted[border - 1]?.version ?? 0;

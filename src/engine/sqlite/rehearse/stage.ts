@@ -103,7 +103,7 @@ export class Stage {
     if (event.type === "started") {
       const { direction, version, name, body } = event.step;
       // Only a step that drops something can lose what was not named.
-      const isSuspect = body.kind === "function" || /\bDROP\b/i.test(body.sql);
+      const isSuspect = body.kind !== "sql" || /\bDROP\b/i.test(body.sql);
       this.#beforeStep =
         isSuspect && moment === "up" ? readSchemaMoment(this.#options.copy.connection) : null;
       this.#options.onEvent({ type: "step-started", moment, direction, version, name });
