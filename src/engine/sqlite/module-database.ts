@@ -8,6 +8,7 @@ import type {
 } from "../../migration/migration.ts";
 import { checkStatement, positionIn, statementsOf } from "../../migration/sections.ts";
 import type { Statement } from "../../migration/sql-scanner.ts";
+import { checkBoundValues } from "./bound-values.ts";
 import type { Connection, Prepared, RunResult } from "./connection.ts";
 
 export interface ModuleDatabase {
@@ -70,18 +71,23 @@ export function moduleDatabase(
   };
   const action = `run a statement of ${file}`;
   const open = new Set<Prepared<never>>();
+  const take = (text: string, values: readonly SqlValue[]): void => {
+    admit(text);
+    checkBoundValues(values, file);
+  };
   const query = <Row>(sql: string): MigrationQuery<Row> => {
     const text = admitOne(sql);
     const prepared = connection.compile<Row>(text, action);
     open.add(prepared as Prepared<unknown> as Prepared<never>);
     return {
-      all: (...values: SqlValue[]) => (admit(text), prepared.all(...values)),
-      get: (...values: SqlValue[]) => (admit(text), prepared.get(...values)),
-      run: (...values: SqlValue[]) => (admit(text), prepared.run(...values)),
+      all: (...values: SqlValue[]) => (take(text, values), prepared.all(...values)),
+      get: (...values: SqlValue[]) => (take(text, values), prepared.get(...values)),
+      run: (...values: SqlValue[]) => (take(text, values), prepared.run(...values)),
     };
   };
   const runOne = (sql: string, ...values: SqlValue[]): RunResult => {
     const prepared = connection.compile(admitOne(sql), action);
+    checkBoundValues(values, file);
     try {
       return prepared.run(...values);
     } finally {

@@ -191,3 +191,50 @@ describe("a migration function that is not synchronous", () => {
     await Bun.sleep(1);
   });
 });
+
+describe("values that SQLite would store as something else", () => {
+  it.each([
+    ["undefined", undefined, "undefined"],
+    ["NaN", Number.NaN, "NaN"],
+    ["2^53", 2 ** 53, "2^53"],
+    ["a BigInt of 65 bits", 2n ** 63n, "64 bits"],
+    ["a lone surrogate", "a\ud800", "surrogate"],
+    ["an object", { a: 1 }, "an object"],
+    ["a date", new Date(0), "an object"],
+  ])("refuses %s, which would match no row in silence", (_, value, words) => {
+    using db = openConnection(":memory:");
+    const bound = value as never;
+    const bodies = [
+      (access: MigrationDatabase) => access.run("UPDATE t SET x = 1 WHERE id = ?", bound),
+      (access: MigrationDatabase) => access.query("SELECT ?").get(bound),
+      (access: MigrationDatabase) => access.prepare("SELECT ?").all(bound),
+      (access: MigrationDatabase) => access.query("UPDATE t SET x = ?").run(bound),
+    ];
+    for (const body of bodies) {
+      const source = listOf("CREATE TABLE IF NOT EXISTS t (id, x)", (access) => void body(access));
+      const error = errorOf(() => migratorOver(db, source).up());
+      expect(error.code).toBe("MIGRATION_FAILED");
+      expect(error.message).toContain(words);
+    }
+  });
+
+  it("takes all others as they are", () => {
+    using db = openConnection(":memory:");
+    const values = [
+      null,
+      true,
+      -1.5,
+      2 ** 53 - 1,
+      2n ** 63n - 1n,
+      Infinity,
+      "é\0",
+      new Uint8Array(2),
+    ];
+    const source = listOf((access) => {
+      access.exec("CREATE TABLE t (x)");
+      for (const value of values) access.run("INSERT INTO t VALUES (?)", value);
+    });
+    migratorOver(db, source).up();
+    expect(db.readOnce("SELECT count(*) FROM t")).toEqual([[values.length]]);
+  });
+});
