@@ -184,7 +184,7 @@ describe("reportBlocks()", () => {
 });
 
 /**
- * Strategy: random messages of four models (one without a price, one with tiers and a price that changes), two
+ * Strategy: random messages that grow, of four models (one without a price, one with tiers and a price that changes), two
  * agents, three projects, gathered around hours and block ends, recorded in random pieces and twice.
  * Invariants: every report adds up to what the messages say; blocks are those of the definition, message by message;
  * the hours are what the messages say.
@@ -193,7 +193,7 @@ describe("every report", () => {
   const BASE = at("2026-03-28T20:00:00Z");
   const messageArb = fc.record({
     timestamp: fc
-      .tuple(fc.integer({ min: 0, max: 60 }), fc.constantFrom(0, 1, 999, 1_800_000, 3_599_999))
+      .tuple(fc.integer({ min: 0, max: 14 }), fc.constantFrom(0, 1, 999, 1_800_000, 3_599_999))
       .map(([hours, rest]) => BASE + hours * HOUR_MS + rest),
     model: fc.constantFrom("flat", "tiered", "unknown", "opus"),
     agent: fc.constantFrom("claude", "codex"),
@@ -212,12 +212,21 @@ describe("every report", () => {
         const tier = (base: number) => ({ base, tiers: [{ start: 200_000, price: 2 * base }] });
         const half = Math.ceil(list.length / 2);
         const all = list.map((change, i) => message({ message_id: `m${i}`, ...change }));
+        // Each message begins with a line that says less, at another time.
+        const begun = all.map((one) => ({
+          ...one,
+          timestamp: one.timestamp + 2 * HOUR_MS,
+          input_tokens: 0,
+          output_tokens: 0,
+          cache_read_tokens: 0,
+        }));
+        db.messages.record(begun);
         setOverride(db, "flat", [{ validFrom: 0, rates: { input: 3, output: 15 } }]);
         db.messages.record(all.slice(0, half));
         // Learned in the midst: what stands there already is priced anew.
         setOverride(db, "tiered", [
           { validFrom: 0, rates: { input: tier(3), output: tier(15), cache_read: 0.0375 } },
-          { validFrom: BASE + 30 * HOUR_MS, rates: { input: tier(1), output: 2 } },
+          { validFrom: BASE + 7 * HOUR_MS, rates: { input: tier(1), output: 2 } },
         ]);
         db.messages.record(all.slice(half));
         db.messages.record(all);

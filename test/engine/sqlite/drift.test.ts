@@ -2,6 +2,7 @@ import { describe, expect, it } from "bun:test";
 import { type MigrationEvent } from "../../../src/engine/migrator.ts";
 import type { MigrationSource } from "../../../src/engine/source.ts";
 import type { Connection } from "../../../src/engine/sqlite/connection.ts";
+import { createSqliteDriver } from "../../../src/engine/sqlite/driver.ts";
 import { readLedgerHead } from "../../../src/engine/sqlite/ledger.ts";
 import { openConnection } from "../../../src/engine/sqlite/open.ts";
 import { openUsageDb } from "../../../src/usage-db.ts";
@@ -114,6 +115,18 @@ describe("the check of the schema at every open", () => {
       differences: [],
       unknown: "001_m1 is a function, and its module is not here",
     });
+  });
+
+  it("does not take for known what it could not compare", () => {
+    using db = openConnection(":memory:");
+    look(
+      db,
+      listOf((access) => access.exec("CREATE TABLE f (x)")),
+    );
+    db.runOnce("CREATE INDEX mine ON f (x)");
+    const driver = createSqliteDriver(db);
+    expect(driver.checkDrift([], true)).toMatchObject({ unknown: expect.stringContaining("m1") });
+    expect(readLedgerHead(db)).toMatchObject({ isSchemaKnown: false });
   });
 
   it("is made by openUsageDb too, which opens all the same", () => {

@@ -58,6 +58,7 @@ const CHANGES = [
   "ALTER TABLE posts ALTER COLUMN user_id DROP NOT NULL",
   "ALTER TABLE users ALTER COLUMN email DROP NOT NULL",
   'ALTER TABLE "odd name" DROP COLUMN c',
+  'ALTER TABLE "odd name" ADD CONSTRAINT odd CHECK (length("a b") < 100)',
   "ALTER TABLE posts ADD CONSTRAINT short CHECK (length(body) < 100)",
 ];
 
@@ -141,6 +142,7 @@ describe("diffSchema()", () => {
         expect(diffOf(db).differences).toEqual([]);
         expect(column(db, "SELECT email FROM users ORDER BY id")).toEqual(["ann", "bob"]);
         expect(column(db, "SELECT id FROM posts ORDER BY id")).toEqual([1, 2, 3]);
+        expect([1, null] as unknown[]).toContain(column(db, 'SELECT c FROM "odd name"')[0]);
         expect(db.readOnce("PRAGMA foreign_key_check")).toEqual([]);
         expect(db.readOnce("PRAGMA integrity_check")).toEqual([["ok"]]);
       }),

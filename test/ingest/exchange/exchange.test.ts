@@ -68,6 +68,9 @@ describe("exportChanges() and importChanges()", () => {
     exportChanges(clocked.db, file);
     await importChanges(clocked.db, file);
     expect(clocked.db.messages.bySession("s1")).toMatchObject([{ host: null }]);
+    clocked.db.connection.prepare("DELETE FROM usage_message_rows").run();
+    await importChanges(clocked.db, file);
+    expect(clocked.db.messages.bySession("s1")).toMatchObject([{ host: null }]);
   });
 
   it("can be told to leave out what is older", async () => {
@@ -124,12 +127,12 @@ describe("exportChanges() and importChanges()", () => {
   it("give equal content in any order, equal to one machine's", async () => {
     const { seed } = chance();
     const line = fc.record({
-      message_id: fc.constantFrom("a", "b", "c", "d"),
+      message_id: fc.constantFrom("a", "b"),
       request_id: fc.constantFrom("", "r1", "r2"),
       is_sidechain: fc.constantFrom(0 as const, 1 as const),
       timestamp: fc.constantFrom(NOON, NOON + 1, NOON + 3_600_000),
-      input_tokens: fc.integer({ min: 0, max: 3 }),
-      output_tokens: fc.integer({ min: 0, max: 3 }),
+      input_tokens: fc.integer({ min: 0, max: 1 }),
+      output_tokens: fc.integer({ min: 0, max: 1 }),
       model: fc.constantFrom("opus", "claude-opus-4-6"),
     });
     const lines = fc.array(line, { maxLength: 8 });
@@ -163,7 +166,7 @@ describe("exportChanges() and importChanges()", () => {
         await importChanges(again.db, folder.at("both"));
         expect(contentOf(again.db)).toEqual(merged[0]);
       }),
-      { seed, numRuns: 30 * FAULT_ROUNDS },
+      { seed, numRuns: 25 * FAULT_ROUNDS },
     );
   });
 });
