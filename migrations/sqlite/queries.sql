@@ -154,7 +154,7 @@ WHERE timestamp >= ? AND timestamp < ?
 GROUP BY model_name_id, project_name_id, agent_name_id;
 
 -- query: usage by session
--- expect: SEARCH usage_message_rows USING INDEX idx_usage_message_rows_timestamp (timestamp>? AND timestamp<?)
+-- expect: SCAN usage_message_rows
 -- expect: USE TEMP B-TREE FOR GROUP BY
 -- expect: CORRELATED SCALAR SUBQUERY 1
 -- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
@@ -171,7 +171,6 @@ SELECT (SELECT name FROM usage_names WHERE name_id = model_name_id) AS model, NU
   sum(cache_write_1h_tokens) AS cache_write_1h_tokens, sum(cache_read_tokens) AS cache_read_tokens,
   max((input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens)) AS request_tokens
 FROM usage_message_rows
-WHERE timestamp >= ? AND timestamp < ?
 GROUP BY model_name_id, session_name_id, project_name_id, agent_name_id;
 
 -- query: hours of a range

@@ -55,7 +55,7 @@ export function reportSessions(store: UsageStore, options: SessionReportOptions)
   const slices = readSlices(store.connection, store.prices.book(), {
     keys: ["session_id", "project", "agent"],
     fromMs,
-    toMs,
+    ...(options.until === undefined ? {} : { toMs }),
   });
   const sessions = new Map<string, SessionSum>();
   for (const slice of slices) {

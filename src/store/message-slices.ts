@@ -61,6 +61,9 @@ export function readSlices(
   const shown = ALL.map(
     (key) => `${keys.includes(key) ? EXPRESSIONS[key].show : "NULL"} AS ${key}`,
   );
+  // Through the index of times everything takes twice as long as in one go.
+  const isBounded = (fromMs ?? 0) > 0 || toMs !== undefined;
+  const range = isBounded ? [fromMs ?? 0, toMs ?? Number.MAX_SAFE_INTEGER] : null;
   const rows = connection
     .prepare<Omit<MessageSlice, "cost_picousd"> & { readonly request_tokens: number }>(
       `SELECT ${NAME_OF("model_name_id")} AS model, ${shown.join(", ")}, count(*) AS message_count,
@@ -70,11 +73,11 @@ export function readSlices(
          sum(cache_write_1h_tokens) AS cache_write_1h_tokens, sum(cache_read_tokens) AS cache_read_tokens,
          max(${requestTokens}) AS request_tokens
        FROM usage_message_rows
-       WHERE timestamp >= ? AND timestamp < ?
+       ${range === null ? "" : "WHERE timestamp >= ? AND timestamp < ?"}
        GROUP BY ${groups.join(", ")}`,
       "read messages",
     )
-    .all(fromMs ?? 0, toMs ?? Number.MAX_SAFE_INTEGER);
+    .all(...(range ?? []));
   return rows.map(({ request_tokens: request, ...row }) => ({
     ...row,
     cost_picousd: book.costOf({ ...row, timestamp: row.last_at, requestTokens: request }),
