@@ -14,6 +14,7 @@ const DOCUMENTS = [
   "README.md",
   "CHANGELOG.md",
   "docs/ARCHITECTURE.md",
+  "docs/COMPARISON.md",
   "docs/ERRORS.md",
   "docs/MIGRATIONS.md",
 ];
