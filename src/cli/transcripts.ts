@@ -1,6 +1,7 @@
 /** Syncing as the command line does it: where to look, progress, and what was odd. */
-import { claudeRoots } from "../ingest/claude/roots.ts";
+import { AGENT_NAMES, AGENTS, type AgentName, type TranscriptSources } from "../ingest/agents.ts";
 import { type SyncReport, syncTranscripts } from "../ingest/sync.ts";
+import { transcriptSources } from "../ingest/transcript-sources.ts";
 import type { UsageDb } from "../usage-db.ts";
 import type { CommandContext } from "./command.ts";
 import { printable } from "./output.ts";
@@ -15,26 +16,40 @@ export interface TranscriptSync {
   readonly roots: readonly string[];
 }
 
+/** Where this machine's agents keep their transcripts, by the environment that they read themselves. */
+export function sourcesFromContext({ env }: Pick<CommandContext, "env">): TranscriptSources {
+  return transcriptSources({
+    configDir: env["CLAUDE_CONFIG_DIR"],
+    xdgConfigHome: env["XDG_CONFIG_HOME"],
+    xdgDataHome: env["XDG_DATA_HOME"],
+    codexHome: env["CODEX_HOME"],
+    opencodeDb: env["OPENCODE_DB"],
+    geminiCliHome: env["GEMINI_CLI_HOME"],
+    home: env["HOME"] ?? env["USERPROFILE"] ?? "",
+  });
+}
+
+/** @param agents only these; all of them when left out. */
 export async function syncFromContext(
   db: UsageDb,
   { env, output, interruptSignal }: CommandContext,
+  agents: readonly AgentName[] = AGENT_NAMES,
 ): Promise<TranscriptSync> {
-  const roots = claudeRoots({
-    configDir: env["CLAUDE_CONFIG_DIR"],
-    xdgConfigHome: env["XDG_CONFIG_HOME"],
-    home: env["HOME"] ?? env["USERPROFILE"] ?? "",
-  });
+  const all = sourcesFromContext({ env });
+  const sources = Object.fromEntries(
+    agents.flatMap((agent) => (all[agent] === undefined ? [] : [[agent, all[agent]]])),
+  ) as TranscriptSources;
   const progress = new ProgressLine("Reading transcripts", output.isQuiet);
   try {
     const report = await syncTranscripts(db, {
-      claudeRoots: roots,
+      sources,
       signal: interruptSignal(),
       onEvent: (event) => {
         if (event.type === "progress")
           progress.update(event.bytesRead, event.bytesTotal, megabytes);
       },
     });
-    return { report, roots };
+    return { report, roots: Object.values(sources).flat() };
   } finally {
     progress.clear();
   }
@@ -69,22 +84,17 @@ export async function warnAboutSync(
   if (report.filesFound === 0 && report.filesMissing === 0) {
     await output.warn(
       [
-        "No transcripts of Claude Code were found. Looked in:",
+        "No transcripts were found. Looked in:",
         ...roots.map((root) => `  ${printable(root)}`),
-        "Set CLAUDE_CONFIG_DIR to the folder that holds `projects`, and run it again.",
+        "Set CLAUDE_CONFIG_DIR, CODEX_HOME, XDG_DATA_HOME or GEMINI_CLI_HOME, and run it again.",
       ].join("\n"),
     );
   }
 }
 
-/** One line on what a sync did. */
-export function summarizeSync({
-  filesFound,
-  filesRead,
-  filesMissing,
-  messages,
-  bytesRead,
-}: SyncReport): string {
+/** One line on what a sync did, and one for each agent where there are several. */
+export function summarizeSync(report: SyncReport): string {
+  const { filesFound, filesRead, filesMissing, messages, bytesRead, agents } = report;
   if (filesRead === 0)
     return `Nothing new in ${filesFound} transcript(s)${filesMissing > 0 ? `; ${filesMissing} gone, their usage kept` : ""}.`;
   const parts = [
@@ -93,5 +103,10 @@ export function summarizeSync({
   ];
   if (messages.updated > 0) parts.push(`${messages.updated} updated`);
   if (filesMissing > 0) parts.push(`${filesMissing} transcript(s) gone, their usage kept`);
-  return `${parts.join(", ")}.`;
+  const read = agents.filter((agent) => agent.filesRead > 0);
+  const lines = read.map(
+    (agent) =>
+      `  ${AGENTS[agent.agent].title}: ${megabytes(agent.bytesRead)} from ${agent.filesRead} of ${agent.filesFound}, ${agent.messages.inserted} new message(s)`,
+  );
+  return [`${parts.join(", ")}.`, ...(read.length > 1 ? lines : [])].join("\n");
 }

@@ -1,18 +1,33 @@
 /** Finding transcript files. */
 import { type Dirent, readdirSync, type Stats, statSync } from "node:fs";
-import type { TranscriptFile } from "./ingester.ts";
+import { plainPath } from "./compressed-file.ts";
+import type { OnUnreadable, TranscriptFile } from "./ingester.ts";
 
 /** Deeper than any layout known, shallower than a loop. */
 const MAX_DEPTH = 12;
 
+interface DiscoverOptions {
+  readonly endings: readonly string[];
+  readonly onUnreadable: OnUnreadable;
+}
+
+export const LINE_ENDINGS = [".jsonl", ".jsonl.zst", ".jsonl.gz"];
+
+/** The files of JSON lines below `root`, compressed ones too. */
+export function discoverLineFiles(root: string, onUnreadable: OnUnreadable): TranscriptFile[] {
+  const files = discoverFiles(root, { endings: LINE_ENDINGS, onUnreadable });
+  // While a file is compressed, or expanded again, both are there for a moment.
+  const paths = new Set(files.map(({ path }) => path));
+  return files.filter(({ path }) => plainPath(path) === path || !paths.has(plainPath(path)));
+}
+
 /**
- * Every regular file below `root` with the given ending; a missing root is empty.
+ * Every regular file below `root` with one of the endings; a missing root is empty.
  * Links to folders are not followed, so there are no loops; links to files are.
  */
 export function discoverFiles(
   root: string,
-  ending: string,
-  onUnreadable: (path: string, reason: string) => void,
+  { endings, onUnreadable }: DiscoverOptions,
 ): TranscriptFile[] {
   const files: TranscriptFile[] = [];
   const visit = (folder: string, depth: number): void => {
@@ -21,11 +36,12 @@ export function discoverFiles(
       if (entry.isDirectory()) {
         if (depth < MAX_DEPTH) visit(path, depth + 1);
         else onUnreadable(path, "nested too deeply");
-      } else if (entry.name.endsWith(ending) && (entry.isFile() || entry.isSymbolicLink())) {
+      } else if (
+        (entry.isFile() || entry.isSymbolicLink()) &&
+        endings.some((ending) => entry.name.endsWith(ending))
+      ) {
         const stat = statOf(path, onUnreadable);
-        if (stat?.isFile() === true) {
-          files.push(fileOf(path, stat));
-        }
+        if (stat?.isFile() === true) files.push(fileOf(path, stat));
       }
     }
   };
@@ -33,7 +49,7 @@ export function discoverFiles(
   return files;
 }
 
-function fileOf(path: string, stat: Stats): TranscriptFile {
+export function fileOf(path: string, stat: Stats): TranscriptFile {
   const { size, mtimeMs, birthtimeMs, ino } = stat;
   // Not every file system knows when a file was made.
   const bornAtMs = birthtimeMs > 0 ? Math.min(birthtimeMs, mtimeMs) : mtimeMs;
@@ -41,10 +57,7 @@ function fileOf(path: string, stat: Stats): TranscriptFile {
 }
 
 /** Undefined for what is not there any more and for what cannot be reached: a link in a loop, a closed folder. */
-function statOf(
-  path: string,
-  onUnreadable: (path: string, reason: string) => void,
-): Stats | undefined {
+export function statOf(path: string, onUnreadable: OnUnreadable): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });
   } catch (error) {
@@ -53,7 +66,7 @@ function statOf(
   }
 }
 
-function entriesOf(folder: string, onUnreadable: (path: string, reason: string) => void): Dirent[] {
+export function entriesOf(folder: string, onUnreadable: OnUnreadable): Dirent[] {
   try {
     return readdirSync(folder, { withFileTypes: true });
   } catch (error) {

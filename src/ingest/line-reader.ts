@@ -5,7 +5,7 @@ const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 const INITIAL_BUFFER_BYTES = 1 << 20;
 /** A longer line is passed over and counted; usage lines are a thousand times shorter. */
-export const MAX_LINE_BYTES: number = 64 << 20;
+export const MAX_LINE_BYTES: number = 16 << 20;
 
 export interface Line {
   /** Valid only until the next line is asked for. */
@@ -117,14 +117,14 @@ function trimEnd(buffer: Buffer, start: number, end: number): Buffer {
   return buffer.subarray(start, end > start && buffer[end - 1] === CARRIAGE_RETURN ? end - 1 : end);
 }
 
-/** The file system failed to open or read a file; told apart from errors of whoever uses its lines. */
+/** A source cannot be opened or read, or is not what its name says; told apart from errors of whoever uses it. */
 export class UnreadableError extends Error {
-  /** The system's code, such as EACCES. */
+  /** The system's code, such as EACCES, or a sentence. */
   readonly reason: string;
 
-  constructor(cause: unknown) {
+  constructor(reason: string, cause?: unknown) {
     super("unreadable", { cause });
-    this.reason = cause instanceof Error && "code" in cause ? String(cause.code) : "unreadable";
+    this.reason = reason;
   }
 }
 
@@ -133,6 +133,7 @@ export function readable<T>(access: () => T): T {
   try {
     return access();
   } catch (cause) {
-    throw new UnreadableError(cause);
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unreadable";
+    throw new UnreadableError(code, cause);
   }
 }

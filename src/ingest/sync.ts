@@ -1,15 +1,14 @@
 /** Transcripts -> database: incrementally, in whole steps, whatever happens to files and processes meanwhile. */
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { describeKind, OperationError, refuseValue } from "../errors.ts";
+import { describeKind, InputError, OperationError, refuseValue } from "../errors.ts";
 import { checkFunction, checkKeys, checkNonEmpty } from "../store/checks.ts";
 import type { RecordOutcome } from "../store/usage-messages.ts";
-import type { UsageSource } from "../store/usage-sources.ts";
 import type { UsageStore } from "../store/usage-store.ts";
-import { claudeIngester } from "./claude/claude-ingester.ts";
-import type { Ingester, TranscriptFile } from "./ingester.ts";
-import { createLineBuffer, UnreadableError } from "./line-reader.ts";
-import { type MalformedLine, TranscriptReader } from "./transcript-reader.ts";
-import { UsageBatch } from "./usage-batch.ts";
+import { AgentSync } from "./agent-sync.ts";
+import { AGENT_NAMES, AGENTS, type AgentName, type TranscriptSources } from "./agents.ts";
+import type { MalformedLine } from "./ingester.ts";
+import { createLineBuffer } from "./line-reader.ts";
 
 export type SyncEvent =
   | {
@@ -22,14 +21,17 @@ export type SyncEvent =
   | { readonly type: "malformed"; readonly line: MalformedLine };
 
 export interface SyncOptions {
-  /** Folders with transcripts of Claude Code; see `claudeRoots`. */
-  readonly claudeRoots: readonly string[];
+  /** Where each agent keeps its transcripts; see `transcriptSources`. What does not exist is passed over. */
+  readonly sources?: TranscriptSources;
+  /** The same as `sources.claude`; see `claudeRoots`. */
+  readonly claudeRoots?: readonly string[];
   /** Stops after the running batch; what was read stays. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: SyncEvent) => void;
 }
 
-export interface SyncReport {
+/** What a sync found and did, of one agent or of all. */
+export interface SyncFigures {
   /** Files found, and those of them that had something new. */
   readonly filesFound: number;
   readonly filesRead: number;
@@ -41,187 +43,114 @@ export interface SyncReport {
   readonly sessionsChanged: number;
   readonly snapshots: number;
   readonly malformedCount: number;
+}
+
+export interface AgentFigures extends SyncFigures {
+  readonly agent: AgentName;
+}
+
+export interface SyncReport extends SyncFigures {
+  /** Agents with a folder that exists, or with files that are gone; in the order of `AGENT_NAMES`. */
+  readonly agents: readonly AgentFigures[];
   /** The first hundred, by file and line. */
   readonly malformed: readonly MalformedLine[];
   readonly unreadable: readonly { readonly path: string; readonly reason: string }[];
 }
 
-/** Found lines a transaction: few enough to keep the write lock short, many enough to be fast. */
-const BATCH_RECORDS = 5000;
 const MAX_LISTED = 100;
 
 /**
  * Reads what is new in every transcript; safe to repeat, to interrupt and to run twice at once.
  * Each batch commits its messages, hours, sessions, snapshots and file offsets together, so a kill leaves a
  * whole prefix.
+ * @throws {InputError} VALUE_INVALID or OPTION_UNKNOWN.
  * @throws {OperationError} CANCELLED when the signal was aborted; what was committed stays.
  */
 export async function syncTranscripts(
   store: UsageStore,
   options: SyncOptions,
 ): Promise<SyncReport> {
-  checkKeys("syncTranscripts", options, ["claudeRoots", "signal", "onEvent"]);
+  checkKeys("syncTranscripts", options, ["sources", "claudeRoots", "signal", "onEvent"]);
   checkFunction("onEvent", options.onEvent);
-  if (!Array.isArray(options.claudeRoots)) {
-    refuseValue("claudeRoots", describeKind(options.claudeRoots), "a list of folders");
-  }
-  for (const root of options.claudeRoots) checkNonEmpty("claudeRoots", root);
-  const run = new SyncRun(store, claudeIngester, options);
-  // A path is a source's name for good, so it must not depend on the folder that a program was started in.
-  return run.run(options.claudeRoots.map((root) => resolve(root)));
+  const { onEvent, signal } = options;
+  const malformed: MalformedLine[] = [];
+  const unreadable: { path: string; reason: string }[] = [];
+  const progress = { bytesRead: 0, bytesTotal: 0 };
+  const shared = {
+    memory: createLineBuffer(),
+    onMalformed: (line: MalformedLine): void => {
+      if (malformed.length < MAX_LISTED) malformed.push(line);
+      onEvent?.({ type: "malformed", line });
+    },
+    onUnreadable: (path: string, reason: string): void => {
+      unreadable.push({ path, reason });
+      onEvent?.({ type: "unreadable", path, reason });
+    },
+    onRead: (bytes: number): void => {
+      progress.bytesRead += bytes;
+    },
+    breathe: async (path: string): Promise<void> => {
+      onEvent?.({ type: "progress", ...progress, path });
+      // Lets the event loop turn: the signal, and whatever else the program does.
+      await Bun.sleep(0);
+      if (signal?.aborted !== true) return;
+      throw new OperationError(
+        "CANCELLED",
+        "Cannot go on syncing: it was interrupted, expected to be run again",
+      );
+    },
+  };
+  const runs = checkedSources(options)
+    .filter(([agent, roots]) => roots.some(existsSync) || store.sources.list(agent).length > 0)
+    .map(([agent, roots]) => ({
+      agent,
+      run: new AgentSync(store, AGENTS[agent].ingester(), { roots, ...shared }),
+    }));
+  for (const { run } of runs) progress.bytesTotal += run.plan();
+  const agents: AgentFigures[] = [];
+  for (const { agent, run } of runs) agents.push({ agent, ...(await run.read()) });
+  return { ...sumOf(agents), agents, malformed, unreadable };
 }
 
-class SyncRun {
-  readonly #store: UsageStore;
-  readonly #ingester: Ingester;
-  readonly #options: SyncOptions;
-  readonly #batch: UsageBatch;
-  readonly #memory = createLineBuffer();
-  readonly #malformed: MalformedLine[] = [];
-  readonly #unreadable: { path: string; reason: string }[] = [];
-  #malformedCount = 0;
-  #bytesRead = 0;
-  #bytesTotal = 0;
-
-  constructor(store: UsageStore, ingester: Ingester, options: SyncOptions) {
-    this.#store = store;
-    this.#ingester = ingester;
-    this.#options = options;
-    this.#batch = new UsageBatch(store, ingester.agent);
-  }
-
-  async run(roots: readonly string[]): Promise<SyncReport> {
-    const files = this.#discover(roots);
-    const known = new Map(
-      this.#store.sources.list(this.#ingester.agent).map((source) => [source.path, source]),
-    );
-    const changed = files.filter((file) => {
-      const source = known.get(file.path);
-      return (
-        source === undefined || source.stamp !== stampOf(file) || source.missing_since !== null
-      );
-    });
-    const unread = (file: TranscriptFile): number =>
-      Math.max(0, file.sizeBytes - (known.get(file.path)?.offset_bytes ?? 0));
-    this.#bytesTotal = changed.reduce((sum, file) => sum + unread(file), 0);
-    for (const file of changed) await this.#readFile(file, known.get(file.path));
-    this.#batch.flush();
-    return {
-      filesFound: files.length,
-      filesRead: changed.length,
-      filesMissing: this.#markMissing(roots, files, known),
-      bytesRead: this.#bytesRead,
-      ...this.#batch.totals,
-      malformedCount: this.#malformedCount,
-      malformed: this.#malformed,
-      unreadable: this.#unreadable,
-    };
-  }
-
-  /** Oldest first: a resumed session copies its beginning from an older file, and the older one had it first. */
-  #discover(roots: readonly string[]): TranscriptFile[] {
-    const byPath = new Map<string, TranscriptFile>();
-    for (const root of roots) {
-      const files = this.#ingester.discover(root, (path, reason) =>
-        this.#reportUnreadable(path, reason),
-      );
-      for (const file of files) byPath.set(file.path, file);
-    }
-    return [...byPath.values()].sort(
-      (a, b) => a.bornAtMs - b.bornAtMs || (a.path < b.path ? -1 : 1),
+/** A path is a source's name for good, so it must not depend on the folder that a program was started in. */
+function checkedSources({ sources = {}, claudeRoots }: SyncOptions): [AgentName, string[]][] {
+  checkKeys("syncTranscripts' sources", sources, AGENT_NAMES);
+  if (claudeRoots !== undefined && sources.claude !== undefined) {
+    throw new InputError(
+      "VALUE_INVALID",
+      "Cannot use claudeRoots: sources.claude is given too, expected one of them",
+      { details: { field: "claudeRoots" }, hint: "Leave claudeRoots out." },
     );
   }
-
-  async #readFile(file: TranscriptFile, known: UsageSource | undefined): Promise<void> {
-    try {
-      using reader = new TranscriptReader(this.#ingester, file, known, this.#memory);
-      let counted = reader.position.offsetBytes;
-      const count = (): void => {
-        this.#bytesRead += reader.position.offsetBytes - counted;
-        counted = reader.position.offsetBytes;
-      };
-      for (const found of reader.read((line) => this.#reportMalformed(line))) {
-        if (found === null) {
-          count();
-          await this.#breathe(file.path);
-          continue;
-        }
-        this.#batch.add(found, file.path);
-        if (this.#batch.size < BATCH_RECORDS) continue;
-        // The stamp stays empty until the end is reached, so that an interrupted file is gone on with.
-        this.#noteProgress(reader, "");
-        count();
-        await this.#pause(file.path);
-      }
-      count();
-      this.#noteProgress(reader, stampOf(file));
-    } catch (error) {
-      // A file that vanished or cannot be read is one file less; the others still count.
-      if (!(error instanceof UnreadableError)) throw error;
-      this.#reportUnreadable(file.path, error.reason);
-    }
-    if (this.#batch.size >= BATCH_RECORDS / 2) await this.#pause(file.path);
-  }
-
-  #noteProgress(reader: TranscriptReader, stamp: string): void {
-    const { offsetBytes, lineCount, malformedCount } = reader.position;
-    this.#batch.setProgress(reader.file.path, {
-      stamp,
-      offset_bytes: offsetBytes,
-      line_count: lineCount,
-      edges_hash: reader.edgesHash,
-      malformed_count: malformedCount,
-    });
-  }
-
-  async #pause(path: string): Promise<void> {
-    this.#batch.flush();
-    await this.#breathe(path);
-  }
-
-  /** Lets the event loop turn, and stops when asked to. */
-  async #breathe(path: string): Promise<void> {
-    const { onEvent, signal } = this.#options;
-    onEvent?.({ type: "progress", bytesRead: this.#bytesRead, bytesTotal: this.#bytesTotal, path });
-    await Bun.sleep(0);
-    if (signal?.aborted !== true) return;
-    throw new OperationError(
-      "CANCELLED",
-      "Cannot go on syncing: it was interrupted, expected to be run again",
-    );
-  }
-
-  /** Notes which files are gone; only below the roots given, since a sync of one root knows nothing of others. */
-  #markMissing(
-    roots: readonly string[],
-    files: readonly TranscriptFile[],
-    known: ReadonlyMap<string, UsageSource>,
-  ): number {
-    const present = new Set(files.map(({ path }) => path));
-    const isLookedAt = (path: string): boolean => roots.some((root) => path.startsWith(`${root}/`));
-    const gone = [...known.values()].filter(({ path }) => !present.has(path) && isLookedAt(path));
-    const fresh = gone.filter(({ missing_since }) => missing_since === null);
-    if (fresh.length > 0) {
-      this.#store.connection.transaction(() => {
-        for (const { source_id } of fresh) this.#store.sources.setMissing(source_id);
-      }, "store sources");
-    }
-    return gone.length;
-  }
-
-  #reportMalformed(line: MalformedLine): void {
-    this.#malformedCount++;
-    if (this.#malformed.length < MAX_LISTED) this.#malformed.push(line);
-    this.#options.onEvent?.({ type: "malformed", line });
-  }
-
-  #reportUnreadable(path: string, reason: string): void {
-    this.#unreadable.push({ path, reason });
-    this.#options.onEvent?.({ type: "unreadable", path, reason });
-  }
+  if (claudeRoots === undefined && Object.keys(sources).length === 0)
+    refuseValue("sources", "empty", "folders by agent");
+  const all: TranscriptSources = claudeRoots === undefined ? sources : { claude: claudeRoots };
+  return AGENT_NAMES.flatMap((agent): [AgentName, string[]][] => {
+    const roots: unknown = all[agent];
+    if (roots === undefined) return [];
+    const field = claudeRoots === undefined ? `sources.${agent}` : "claudeRoots";
+    if (!Array.isArray(roots)) return refuseValue(field, describeKind(roots), "a list of folders");
+    return [[agent, roots.map((root) => resolve(checkNonEmpty(field, root)))]];
+  });
 }
 
-/** Equal stamps mean that nothing was written since. */
-function stampOf({ inode, sizeBytes, modifiedAtMs }: TranscriptFile): string {
-  return `${inode}:${sizeBytes}:${modifiedAtMs}`;
+function sumOf(parts: readonly SyncFigures[]): SyncFigures {
+  const sum = (of: (part: SyncFigures) => number): number =>
+    parts.reduce((total, part) => total + of(part), 0);
+  return {
+    filesFound: sum((part) => part.filesFound),
+    filesRead: sum((part) => part.filesRead),
+    filesMissing: sum((part) => part.filesMissing),
+    bytesRead: sum((part) => part.bytesRead),
+    messages: {
+      inserted: sum(({ messages }) => messages.inserted),
+      updated: sum(({ messages }) => messages.updated),
+      unchanged: sum(({ messages }) => messages.unchanged),
+      replays: sum(({ messages }) => messages.replays),
+    },
+    events: sum((part) => part.events),
+    sessionsChanged: sum((part) => part.sessionsChanged),
+    snapshots: sum((part) => part.snapshots),
+    malformedCount: sum((part) => part.malformedCount),
+  };
 }

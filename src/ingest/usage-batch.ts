@@ -2,15 +2,20 @@
 import type { NewUsageMessage, RecordOutcome } from "../store/usage-messages.ts";
 import type { SourceProgress } from "../store/usage-sources.ts";
 import type { UsageStore } from "../store/usage-store.ts";
-import type { EventRecord, MessageRecord } from "./ingester.ts";
+import type { EventRecord, Found, MessageRecord, UsageRecord } from "./ingester.ts";
 import { learnPrices, type NewModel } from "./price-catalogue.ts";
 import { storeSessionSnapshots } from "./session-snapshots.ts";
-import type { Found } from "./transcript-reader.ts";
+
+interface Pending {
+  readonly record: UsageRecord;
+  readonly offset: number;
+  readonly path: string;
+}
 
 export class UsageBatch {
   readonly #store: UsageStore;
   readonly #agent: string;
-  #found: (Found & { readonly path: string })[] = [];
+  #found: Pending[] = [];
   #progress: { readonly path: string; readonly progress: SourceProgress }[] = [];
   /** The snapshot that this sync wrote for a session; a later batch brings it up to date. */
   readonly #snapshots = new Map<string, number>();
@@ -42,8 +47,8 @@ export class UsageBatch {
     };
   }
 
-  add(found: Found, path: string): void {
-    this.#found.push({ ...found, path });
+  add({ records, offset }: Found, path: string): void {
+    for (const record of records) this.#found.push({ record, offset, path });
   }
 
   /** Notes how far a file has been read; stored with what was found in it. */
@@ -69,7 +74,7 @@ export class UsageBatch {
       for (const { record, offset, path } of found) {
         if (record.kind === "message")
           messages.push(rowOf(record, this.#agent, idOf(path), offset));
-        else this.#storeEvent(record);
+        else if (record.kind === "event") this.#storeEvent(record);
       }
       this.#messages = addOutcomes(this.#messages, this.#store.messages.record(messages));
       storeSessionSnapshots(this.#store, sessions, this.#snapshots);
@@ -88,7 +93,7 @@ export class UsageBatch {
     };
   }
 
-  #upsertSessions(found: readonly Found[]): void {
+  #upsertSessions(found: readonly Pending[]): void {
     const spans = new Map<string, { project: string; first: number; last: number }>();
     for (const { record } of found) {
       const { sessionId, project, timestamp } = record;

@@ -447,6 +447,23 @@ ALTER TABLE usage_rollups DROP COLUMN cost_picousd;
 `,
   },
   {
+    version: 10,
+    name: "add_source_reader_state",
+    fileName: "010_add_source_reader_state.sql",
+    sql: `-- Migration: 010_add_source_reader_state
+-- Description: What a reader has to know of the lines before its offset: running totals, the model in use
+-- Created: 2026-11-20
+
+-- migrate:up
+
+-- Written with offset_bytes and meaningless without it; NULL where the lines of a file need no memory.
+ALTER TABLE usage_sources ADD COLUMN reader_state TEXT CHECK (reader_state IS NULL OR json_valid(reader_state));
+
+-- migrate:down
+ALTER TABLE usage_sources DROP COLUMN reader_state;
+`,
+  },
+  {
     version: 11,
     name: "create_usage_host",
     fileName: "011_create_usage_host.sql",
@@ -589,7 +606,7 @@ DROP VIEW v_daily;
 ];
 
 export const migrations: MigrationBundle = {
-  stamp: "bundle:40f96b692bddd14c3ec3a8531e5d741e64d265e9540c923e5439408d18fabf78",
-  versions: [1, 2, 3, 4, 5, 6, 7, 8, 11, 12],
+  stamp: "bundle:bcc23ef31cc8fad279f40efe77477bc6ac2393f2bdf35b9d4290537b8eec2e44",
+  versions: [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12],
   load: () => entries,
 };

@@ -15,6 +15,8 @@ export interface UsageSource {
   readonly read_at: number;
   /** Epoch milliseconds; null while the file exists. */
   readonly missing_since: number | null;
+  /** JSON: what the reader has to know of the lines before the offset; null where it needs nothing. */
+  readonly reader_state: string | null;
 }
 
 export const USAGE_SOURCE_COLUMNS = [
@@ -28,11 +30,12 @@ export const USAGE_SOURCE_COLUMNS = [
   "malformed_count",
   "read_at",
   "missing_since",
+  "reader_state",
 ] as const satisfies readonly (keyof UsageSource)[];
 
 export type SourceProgress = Pick<
   UsageSource,
-  "stamp" | "offset_bytes" | "line_count" | "edges_hash" | "malformed_count"
+  "stamp" | "offset_bytes" | "line_count" | "edges_hash" | "malformed_count" | "reader_state"
 >;
 
 export class UsageSourceStore {
@@ -42,6 +45,7 @@ export class UsageSourceStore {
   readonly #id: Prepared;
   readonly #progress: Prepared;
   readonly #missing: Prepared;
+  readonly #move: Prepared;
 
   constructor(connection: Connection, now: () => number) {
     this.#now = now;
@@ -61,12 +65,17 @@ export class UsageSourceStore {
     );
     this.#progress = connection.prepare(
       `UPDATE usage_sources
-       SET stamp = ?, offset_bytes = ?, line_count = ?, edges_hash = ?, malformed_count = ?, read_at = ?, missing_since = NULL
+       SET stamp = ?, offset_bytes = ?, line_count = ?, edges_hash = ?, malformed_count = ?, reader_state = ?,
+         read_at = ?, missing_since = NULL
        WHERE source_id = ?`,
       "store a source",
     );
     this.#missing = connection.prepare(
       "UPDATE usage_sources SET missing_since = ? WHERE source_id = ? AND missing_since IS NULL",
+      "store a source",
+    );
+    this.#move = connection.prepare(
+      "UPDATE usage_sources SET path = ?, stamp = '', missing_since = NULL WHERE source_id = ?",
       "store a source",
     );
   }
@@ -84,16 +93,22 @@ export class UsageSourceStore {
 
   /** Remembers how far a source was read; call inside the transaction that stores what was read. */
   setProgress(sourceId: number, progress: SourceProgress): void {
-    const { stamp, offset_bytes, line_count, edges_hash, malformed_count } = progress;
+    const { stamp, offset_bytes, line_count, edges_hash, malformed_count, reader_state } = progress;
     this.#progress.run(
       stamp,
       offset_bytes,
       line_count,
       edges_hash,
       malformed_count,
+      reader_state,
       this.#now(),
       sourceId,
     );
+  }
+
+  /** Gives a source the path that its file has now; the next sync looks at it again. */
+  move(sourceId: number, path: string): void {
+    this.#move.run(path, sourceId);
   }
 
   /** Remembers that a file is gone; what it told stays. */

@@ -77,7 +77,7 @@ describe("the schema", () => {
     for (const { fileName } of migrations.load()) {
       const text = readFileSync(`migrations/sqlite/${fileName}`, "utf8");
       expect(text).toMatch(/^-- Description: \S/m);
-      expect(text).toMatch(/^-- migrate:down\nDROP (TABLE|VIEW)/m);
+      expect(text).toMatch(/^-- migrate:down\n(DROP (TABLE|VIEW)|ALTER TABLE \w+ DROP COLUMN)/m);
       expect(text).toContain(`-- Migration: ${fileName.replace(".sql", "")}\n`);
     }
   });

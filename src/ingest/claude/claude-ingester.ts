@@ -1,15 +1,17 @@
 /** Claude Code: `projects/<folder>/<session>.jsonl`, and its sub-agents below `<session>/subagents`. */
 import { basename } from "node:path";
-import { discoverFiles } from "../discover.ts";
+import { plainPath } from "../compressed-file.ts";
+import { discoverLineFiles } from "../discover.ts";
 import type { Ingester } from "../ingester.ts";
+import { lineIngester } from "../line-format.ts";
 import { readClaudeLine } from "./claude-line.ts";
 
-export const claudeIngester: Ingester = {
+export const claudeIngester: Ingester = lineIngester({
   agent: "claude",
-  marker: '"usage"',
-  discover: (root, onUnreadable) => discoverFiles(root, ".jsonl", onUnreadable),
+  markers: ['"usage"'],
+  discover: discoverLineFiles,
   lineReader: ({ path }) => {
-    const parts = path.split("/");
+    const parts = plainPath(path).split("/");
     const subagents = parts.lastIndexOf("subagents");
     const sessionAt = subagents > 0 ? subagents - 1 : parts.length - 1;
     const file = {
@@ -17,6 +19,6 @@ export const claudeIngester: Ingester = {
       fileSessionId: basename(parts[sessionAt] ?? path, ".jsonl"),
       folder: parts[sessionAt - 1] ?? "",
     };
-    return (line, offset) => readClaudeLine(line, file, offset);
+    return { read: (line, offset) => readClaudeLine(line, file, offset) };
   },
-};
+});

@@ -1,11 +1,6 @@
 /** One line of a Claude Code transcript. There is no schema: what is unknown passes, what is missing is tolerated. */
-import { MAX_TIMESTAMP_MS, MIN_TIMESTAMP_MS } from "../../store/checks.ts";
 import type { LineRecord } from "../ingester.ts";
-
-/** No response has ten billion tokens; a few such lines would take every sum beyond what a number can hold. */
-const MAX_TOKENS = 10_000_000_000;
-
-type Fields = Readonly<Record<string, unknown>>;
+import { costOf, type Fields, isFields, textOf, timeOf, tokensOf } from "../json-fields.ts";
 
 const OTHER: LineRecord = { kind: "other" };
 const SYNTHETIC_MODEL = "<synthetic>";
@@ -28,14 +23,12 @@ export function readClaudeLine(line: unknown, file: ClaudeFile, offset: number):
   if (type !== undefined && type !== "assistant") return OTHER;
   if (!isFields(message) || !isFields(message["usage"])) return OTHER;
   if (type === undefined && message["role"] !== "assistant") return OTHER;
-  const timestamp =
-    typeof line["timestamp"] === "string" ? Date.parse(line["timestamp"]) : Number.NaN;
-  if (!(timestamp >= MIN_TIMESTAMP_MS && timestamp <= MAX_TIMESTAMP_MS)) {
+  const timestamp = timeOf(line["timestamp"]);
+  if (timestamp === undefined)
     return { kind: "malformed", reason: "usage without a valid timestamp" };
-  }
-  const sessionId = text(line["sessionId"]) ?? file.fileSessionId;
-  const project = text(line["cwd"]) ?? file.folder;
-  const model = text(message["model"]) ?? "unknown";
+  const sessionId = textOf(line["sessionId"]) ?? file.fileSessionId;
+  const project = textOf(line["cwd"]) ?? file.folder;
+  const model = textOf(message["model"]) ?? "unknown";
   if (model === SYNTHETIC_MODEL) return readLimit(line, message, { sessionId, project, timestamp });
   return readUsage(line, message, {
     sessionId,
@@ -62,12 +55,12 @@ function readUsage(
 ): LineRecord {
   const usage = message["usage"] as Fields;
   const split = isFields(usage["cache_creation"]) ? usage["cache_creation"] : {};
-  const inputTokens = count(usage["input_tokens"]);
-  const outputTokens = count(usage["output_tokens"]);
-  const cacheReadTokens = count(usage["cache_read_input_tokens"]);
-  const flat = count(usage["cache_creation_input_tokens"]);
-  const split5m = count(split["ephemeral_5m_input_tokens"]);
-  const split1h = count(split["ephemeral_1h_input_tokens"]);
+  const inputTokens = tokensOf(usage["input_tokens"]);
+  const outputTokens = tokensOf(usage["output_tokens"]);
+  const cacheReadTokens = tokensOf(usage["cache_read_input_tokens"]);
+  const flat = tokensOf(usage["cache_creation_input_tokens"]);
+  const split5m = tokensOf(split["ephemeral_5m_input_tokens"]);
+  const split1h = tokensOf(split["ephemeral_1h_input_tokens"]);
   // The smallest is -1 when any of them is no count.
   if (Math.min(inputTokens, outputTokens, cacheReadTokens, flat, split5m, split1h) < 0)
     return { kind: "malformed", reason: "a token count that is not a whole number from 0" };
@@ -75,12 +68,11 @@ function readUsage(
   const cacheWriteTokens =
     usage["cache_creation_input_tokens"] === undefined ? split5m + split1h : flat;
   const cacheWrite1hTokens = Math.min(split1h, cacheWriteTokens);
-  const cost = line["costUSD"];
   return {
     kind: "message",
     // Without an id of the response the line's own id has to do; copies of a line keep it.
-    messageId: text(message["id"]) ?? text(line["uuid"]) ?? lineId,
-    requestId: text(line["requestId"]) ?? "",
+    messageId: textOf(message["id"]) ?? textOf(line["uuid"]) ?? lineId,
+    requestId: textOf(line["requestId"]) ?? "",
     sessionId,
     project,
     model,
@@ -91,7 +83,7 @@ function readUsage(
     cacheWrite5mTokens: cacheWriteTokens - cacheWrite1hTokens,
     cacheWrite1hTokens,
     cacheReadTokens,
-    reportedCostUsd: typeof cost === "number" && Number.isFinite(cost) && cost >= 0 ? cost : null,
+    reportedCostUsd: costOf(line["costUSD"]),
   };
 }
 
@@ -114,27 +106,8 @@ function readLimit(
       eventType: "UsageLimitReached",
       timestamp,
       payload: { resets_at: resetsAt },
-      dedupeKey: `claude:limit:${text(line["uuid"]) ?? `${sessionId}:${timestamp}`}`,
+      dedupeKey: `claude:limit:${textOf(line["uuid"]) ?? `${sessionId}:${timestamp}`}`,
     };
   }
   return OTHER;
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** A non-empty string that SQLite keeps as it is. */
-function text(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" && !value.includes("\0") && value.isWellFormed()
-    ? value
-    : undefined;
-}
-
-/** 0 when missing, -1 when it is there and no count. */
-function count(value: unknown): number {
-  if (value === undefined || value === null) return 0;
-  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= MAX_TOKENS
-    ? value
-    : -1;
 }

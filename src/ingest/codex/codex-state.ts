@@ -1,0 +1,53 @@
+/** What a Codex rollout's line needs to know of the lines before it; kept as JSON between two syncs. */
+import { isFields } from "../json-fields.ts";
+import type { WindowLimit } from "./rate-limits.ts";
+import type { TokenUsage } from "./token-usage.ts";
+
+export interface CodexState {
+  readonly version: 1;
+  /** From the file's first `session_meta`; null before it. */
+  sessionId: string | null;
+  project: string | null;
+  isSidechain: boolean;
+  /** The latest `turn_context`'s. */
+  model: string | null;
+  /** The running total as last told. */
+  total: TokenUsage | null;
+  /** When the session began, by its first line. */
+  begun: Beginning | null;
+  /**
+   * The last moment that belongs to the parent's history; null in what is no copy, and once the copy went on by
+   * itself.
+   */
+  replayedUntil: number | null;
+  /** By the window's minutes. */
+  limits: Record<string, WindowLimit>;
+}
+
+/** Epoch milliseconds. */
+export interface Beginning {
+  readonly createdAt: number;
+  /** When the line that says so was written: in a copy the parent's lines follow at once. */
+  readonly writtenAt: number;
+}
+
+export function freshState(): CodexState {
+  return {
+    version: 1,
+    sessionId: null,
+    project: null,
+    isSidechain: false,
+    model: null,
+    total: null,
+    begun: null,
+    replayedUntil: null,
+    limits: {},
+  };
+}
+
+/** The state that an earlier sync kept; a fresh one when there is none. */
+export function restoredState(kept: unknown): CodexState {
+  return isFields(kept) && kept["version"] === 1
+    ? { ...freshState(), ...(kept as Partial<CodexState>) }
+    : freshState();
+}
