@@ -58,6 +58,12 @@ export const ERROR_CATALOGUE = Object.freeze({
     "The function given to a transaction is async or returned a promise.",
     "Do the asynchronous work first and pass a synchronous function.",
   ),
+  MESSAGE_UNKNOWN: entry(
+    "caller",
+    1,
+    "No stored message has this id, and no transcript that is still there does.",
+    "Copy the id from the database or from a transcript; it is told apart by upper and lower case.",
+  ),
   DATABASE_NOT_FOUND: entry(
     "operator",
     1,

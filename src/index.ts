@@ -28,6 +28,8 @@ export {
 export type { ChangeCounts } from "./ingest/exchange/change-file.ts";
 export { exportChanges, type ExportOptions } from "./ingest/exchange/export.ts";
 export { importChanges, type ImportOptions, type ImportReport } from "./ingest/exchange/import.ts";
+export type { Claim, Verdict } from "./ingest/claims.ts";
+export { type ExplainOptions, explainMessage, type MessageExplanation } from "./ingest/explain.ts";
 export { claudeRoots } from "./ingest/claude/roots.ts";
 export { AGENT_NAMES, type AgentName, type TranscriptSources } from "./ingest/agents.ts";
 export { transcriptSources, type TranscriptSourcesOptions } from "./ingest/transcript-sources.ts";

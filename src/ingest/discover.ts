@@ -56,6 +56,12 @@ export function fileOf(path: string, stat: Stats): TranscriptFile {
   return { path, sizeBytes: size, modifiedAtMs: mtimeMs, inode: ino, bornAtMs };
 }
 
+/** A file or folder by its path; undefined when it cannot be found. */
+export function fileAt(path: string): TranscriptFile | undefined {
+  const stat = statOf(path, () => undefined);
+  return stat === undefined ? undefined : fileOf(path, stat);
+}
+
 /** Undefined for what is not there any more and for what cannot be reached: a link in a loop, a closed folder. */
 export function statOf(path: string, onUnreadable: OnUnreadable): Stats | undefined {
   try {

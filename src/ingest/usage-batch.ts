@@ -130,7 +130,7 @@ export class UsageBatch {
 }
 
 /** Each model once; a synthetic message has none. */
-function modelsOf(found: readonly Found[], agent: string): NewModel[] {
+function modelsOf(found: readonly Pending[], agent: string): NewModel[] {
   const models = new Set(
     found.flatMap(({ record }) => (record.kind === "message" ? [record.model] : [])),
   );

@@ -221,6 +221,19 @@ export class UsageMessageStore {
       .all(sessionId);
   }
 
+  /** What stands for an id, whatever the agent and the request; empty when nothing does. */
+  byMessageId(messageId: string): UsageMessage[] {
+    return this.#connection
+      .prepare<UsageMessage>(
+        `SELECT ${COLUMNS}
+         FROM usage_messages
+         WHERE id IN (SELECT id FROM usage_message_rows WHERE message_id = ?)
+         ORDER BY id`,
+        "read messages",
+      )
+      .all(messageId);
+  }
+
   /** A session's sums by model, ordered by model. */
   sessionUsage(sessionId: string): SessionModelUsage[] {
     return this.#connection

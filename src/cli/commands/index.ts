@@ -108,6 +108,10 @@ export const ROOT: CommandGroup = {
       description: "read new lines of agent transcripts",
       load: () => (require("./sync.ts") as typeof import("./sync.ts")).sync,
     },
+    explain: {
+      description: "show every line that claims a message, and why one counts",
+      load: () => (require("./explain.ts") as typeof import("./explain.ts")).explain,
+    },
     report: {
       description: "print usage by day, week, month, session or block",
       load: () => REPORT,
