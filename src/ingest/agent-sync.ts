@@ -214,6 +214,9 @@ class Moves {
 
   /** A guess, by inode and by name; whether it is the same file is for its reader to say. */
   sourceOf(file: TranscriptFile): UsageSource | undefined {
-    return this.#byInode.get(String(file.inode)) ?? this.#byPlainPath.get(plainPath(file.path));
+    const source =
+      this.#byInode.get(String(file.inode)) ?? this.#byPlainPath.get(plainPath(file.path));
+    // Its times and its size are another file's now.
+    return source === undefined ? undefined : { ...source, stamp: "" };
   }
 }

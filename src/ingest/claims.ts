@@ -119,11 +119,13 @@ function reasonToCount(line: Line, lines: readonly Line[]): string {
   if (rivals.length === 0) return "the line of its request that is no copy of another's";
   if (!line.isSidechain && rivals.every(({ isSidechain }) => isSidechain))
     return "on the main chain";
-  const onChain = rivals.filter(({ isSidechain }) => isSidechain === line.isSidechain);
-  if (onChain.every(({ tokens }) => tokens.total < line.tokens.total)) return "the largest total";
-  if (onChain.every(({ timestamp }) => timestamp > line.timestamp))
-    return "the earliest of its total";
-  return "the largest total, read first";
+  const equals = rivals.filter(
+    (other) => other.isSidechain === line.isSidechain && other.tokens.total === line.tokens.total,
+  );
+  if (equals.length === 0) return "the largest total";
+  return equals.every(({ timestamp }) => timestamp > line.timestamp)
+    ? "the earliest of those with the largest total"
+    : "the largest total, read first";
 }
 
 function isSamePlace(left: Line, right: Line): boolean {

@@ -83,7 +83,9 @@ export function* readLines(
     lineStart = 0;
     searchFrom = filled;
     if (filled === buffer.length) {
-      const larger = Buffer.allocUnsafeSlow(buffer.length * 2);
+      // Never much more than the longest line that is read: what was outgrown is not given back at once.
+      const limit = Math.max(maxLineBytes, buffer.length) + INITIAL_BUFFER_BYTES;
+      const larger = Buffer.allocUnsafeSlow(Math.min(buffer.length * 4, limit));
       buffer.copy(larger, 0, 0, filled);
       buffer = larger;
       memory.bytes = larger;

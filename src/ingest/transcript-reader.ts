@@ -141,8 +141,11 @@ export class TranscriptReader implements SourceReader {
     if (!this.#isLookedAt(bytes)) return NOTHING;
     try {
       const said = this.#parse(bytes, line.start);
-      const records = Array.isArray(said) ? (said as LineRecord[]) : [said as LineRecord];
-      return records.filter((record) => isUsage(record, line.isComplete ? report : undefined));
+      const complain = line.isComplete ? report : undefined;
+      if (Array.isArray(said))
+        return (said as LineRecord[]).filter((record) => isUsage(record, complain));
+      const record = said as LineRecord;
+      return isUsage(record, complain) ? [record] : NOTHING;
     } catch (error) {
       if (line.isComplete) report(error instanceof Error ? error.message : "not JSON");
       return NOTHING;
