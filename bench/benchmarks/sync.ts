@@ -26,7 +26,14 @@ export const sync: Benchmark = {
     const size = ["--mb", String(MEGABYTES), "--seed", "1"];
     spawnTimed([process.execPath, script, "--out", transcripts, ...size]);
 
-    const env = { CLAUDE_CONFIG_DIR: transcripts };
+    // Nothing but the generated transcripts, whatever this machine's own agents keep.
+    const none = join(folder, "none");
+    const env = {
+      CLAUDE_CONFIG_DIR: transcripts,
+      CODEX_HOME: none,
+      XDG_DATA_HOME: none,
+      GEMINI_CLI_HOME: none,
+    };
     const command = (file: string): string[] => [process.execPath, USAGEDB, "sync", "--db", file];
     const parse = [process.execPath, floorScript("parse-transcripts"), transcripts];
     const fresh = join(folder, "fresh.db");

@@ -194,7 +194,8 @@ export class AgentSync {
   }
 
   #reportUnreadable(path: string, reason: string): void {
-    this.#unreadable.push(path);
+    // Where a folder stands now, the file is gone.
+    if (reason !== "EISDIR") this.#unreadable.push(path);
     this.#options.onUnreadable(path, reason);
   }
 }

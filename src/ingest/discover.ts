@@ -34,6 +34,8 @@ export function discoverFiles(
     for (const entry of entriesOf(folder, onUnreadable)) {
       const path = `${folder}/${entry.name}`;
       if (entry.isDirectory()) {
+        // A folder may be called anything; one that is called like a transcript is worth a word.
+        if (endings.some((ending) => entry.name.endsWith(ending))) onUnreadable(path, "EISDIR");
         if (depth < MAX_DEPTH) visit(path, depth + 1);
         else onUnreadable(path, "nested too deeply");
       } else if (

@@ -17,6 +17,8 @@ import {
   type UsageDb,
 } from "../../src/index.ts";
 import { errorOfAsync } from "../support/error-of.ts";
+import { OpencodeDb } from "../support/opencode-db.ts";
+import { sessionMeta, turns } from "../support/rollouts.ts";
 import { tempFolder, type TempFolder } from "../support/temp-folder.ts";
 import { appendLines, assistant, writeLines } from "../support/transcripts.ts";
 import { clockedDb, NOON } from "../support/usage-db.ts";
@@ -320,7 +322,11 @@ describe("syncTranscripts()", () => {
     symlinkSync(folder.at("nowhere"), transcript(folder, "dangling"));
     writeFileSync(transcript(folder, "binary"), Buffer.from([0, 255, 10, 1, 2, 3, 10]));
     const report = await sync(clocked.db, folder);
-    expect(report).toMatchObject({ filesFound: 2, malformedCount: 2 });
+    expect(report).toMatchObject({
+      filesFound: 2,
+      malformedCount: 2,
+      unreadable: [{ path: transcript(folder, "folder"), reason: "EISDIR" }],
+    });
     expect(totals(clocked.db)).toBe(100);
     rmSync(folder.at("projects"), { recursive: true });
     writeFileSync(folder.at("projects"), "a file");
@@ -455,9 +461,24 @@ describe("syncTranscripts() under kills and beside others", () => {
       writeLines(transcript(folder, `s${file}`), lines);
       utimesSync(transcript(folder, `s${file}`), 1000 + file, 1000 + file);
     }
+    writeLines(folder.at("sessions", "rollout-1.jsonl"), [sessionMeta(), ...turns(7000)]);
+    {
+      mkdirSync(folder.at("opencode"));
+      using source = new OpencodeDb(folder.at("opencode", "opencode.db"));
+      source.session("ses_1");
+      source.database.transaction(() => {
+        for (let i = 0; i < 6000; i++) source.message({ id: `msg_${i}`, created: NOON + i });
+      })();
+    }
     const spawn = (path: string): Bun.Subprocess =>
       Bun.spawn([process.execPath, "src/cli/bin.ts", "sync", "--quiet", "--db", path], {
-        env: { ...process.env, CLAUDE_CONFIG_DIR: folder.path },
+        env: {
+          ...process.env,
+          HOME: folder.path,
+          CLAUDE_CONFIG_DIR: folder.path,
+          CODEX_HOME: folder.path,
+          XDG_DATA_HOME: folder.path,
+        },
         stdout: "ignore",
         stderr: "ignore",
       });
@@ -471,6 +492,14 @@ describe("syncTranscripts() under kills and beside others", () => {
     const last = [spawn(folder.at("wild.db")), spawn(folder.at("wild.db"))];
     expect(await Promise.all(last.map(({ exited }) => exited))).toEqual([0, 0]);
     using calm = openUsageDb(folder.at("calm.db"), { mode: "read" });
+    const agents = calm.connection.readOnce(
+      "SELECT agent, count(*) FROM usage_messages GROUP BY 1",
+    );
+    expect(agents).toEqual([
+      ["claude", 9000],
+      ["codex", 7000],
+      ["opencode", 6000],
+    ]);
     using wild = openUsageDb(folder.at("wild.db"), { mode: "read" });
     expect(wild.migrations.validate().findings).toEqual([]);
     // A snapshot commits with what it tells of, so no kill leaves a session without its newest one.
