@@ -83,6 +83,9 @@ describe("syncTranscripts() of several agents", () => {
     const [first, second, third] = turns(3) as [object, object, object];
     writeLines(rollout(folder), [sessionMeta(), first, JSON.stringify(second)]);
     await sync(clocked.db, folder);
+    // What is remembered is what stood before the offset, and not what was seen beyond it.
+    const [{ reader_state = null } = {}] = clocked.db.sources.list("codex");
+    expect(JSON.parse(reader_state ?? "{}")).toMatchObject({ total: { input: 101 } });
     appendLines(rollout(folder), ["\n", third]);
     await sync(clocked.db, folder);
     expect(stored(clocked.db)).toHaveLength(3);

@@ -18,7 +18,7 @@ import {
 } from "../../src/index.ts";
 import { errorOfAsync } from "../support/error-of.ts";
 import { OpencodeDb } from "../support/opencode-db.ts";
-import { sessionMeta, turns } from "../support/rollouts.ts";
+import { sessionMeta, turns as codexTurns } from "../support/rollouts.ts";
 import { tempFolder, type TempFolder } from "../support/temp-folder.ts";
 import { appendLines, assistant, writeLines } from "../support/transcripts.ts";
 import { clockedDb, NOON } from "../support/usage-db.ts";
@@ -461,7 +461,7 @@ describe("syncTranscripts() under kills and beside others", () => {
       writeLines(transcript(folder, `s${file}`), lines);
       utimesSync(transcript(folder, `s${file}`), 1000 + file, 1000 + file);
     }
-    writeLines(folder.at("sessions", "rollout-1.jsonl"), [sessionMeta(), ...turns(7000)]);
+    writeLines(folder.at("sessions", "rollout-1.jsonl"), [sessionMeta(), ...codexTurns(7000)]);
     {
       mkdirSync(folder.at("opencode"));
       using source = new OpencodeDb(folder.at("opencode", "opencode.db"));

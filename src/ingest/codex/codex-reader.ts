@@ -46,13 +46,11 @@ export class CodexReader implements LineReader {
     const id = textOf(payload["id"]);
     if (state.sessionId === null) {
       const parent = parentOf(payload);
-      const createdAt = timeOf(payload["timestamp"]) ?? timestamp;
-      const writtenAt = timestamp ?? createdAt;
       state.sessionId = id ?? this.#fileId;
       state.project = textOf(payload["cwd"]) ?? null;
       state.isSidechain = parent === "subagent";
-      if (createdAt !== undefined && writtenAt !== undefined)
-        state.begun = { createdAt, writtenAt };
+      // The session itself may be older than the line that says so: nothing is written before the first question.
+      state.begunAt = timestamp ?? timeOf(payload["timestamp"]) ?? null;
       if (parent !== null) this.#expectReplay();
     } else if (id !== state.sessionId && state.total === null && state.replayedUntil === null) {
       // Older copies name no parent: its own first line, right behind, gives them away.
@@ -62,7 +60,7 @@ export class CodexReader implements LineReader {
   }
 
   #expectReplay(): void {
-    this.#state.replayedUntil = this.#state.begun?.writtenAt ?? null;
+    this.#state.replayedUntil = this.#state.begunAt;
   }
 
   #readTurn(payload: Fields): LineRecord {
@@ -133,17 +131,15 @@ export class CodexReader implements LineReader {
   }
 
   /**
-   * True while a copy repeats its parent's history: counts older than the copy itself (some keep their time), those
-   * of the second in which it was made, and what follows them without a pause, since a long history may take longer
-   * than a second to write. The first count beyond ends it for good.
+   * True while a copy repeats its parent's history: counts older than the copy's first line (some keep their time),
+   * those of the second in which it was written, and what follows them without a pause, since a long history may
+   * take longer than a second to write. The first count beyond ends it for good.
    */
   #isReplayed(timestamp: number): boolean {
-    const { begun, replayedUntil } = this.#state;
-    if (begun === null || replayedUntil === null) return false;
+    const { begunAt, replayedUntil } = this.#state;
+    if (begunAt === null || replayedUntil === null) return false;
     const isOwn =
-      secondOf(timestamp) > secondOf(begun.createdAt) &&
-      secondOf(timestamp) !== secondOf(begun.writtenAt) &&
-      timestamp - replayedUntil > REPLAY_GAP_MS;
+      secondOf(timestamp) !== secondOf(begunAt) && timestamp - replayedUntil > REPLAY_GAP_MS;
     this.#state.replayedUntil = isOwn ? null : Math.max(replayedUntil, timestamp);
     return !isOwn;
   }

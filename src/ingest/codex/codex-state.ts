@@ -13,8 +13,8 @@ export interface CodexState {
   model: string | null;
   /** The running total as last told. */
   total: TokenUsage | null;
-  /** When the session began, by its first line. */
-  begun: Beginning | null;
+  /** Epoch milliseconds at which the file's first line was written: in a copy the parent's lines follow at once. */
+  begunAt: number | null;
   /**
    * The last moment that belongs to the parent's history; null in what is no copy, and once the copy went on by
    * itself.
@@ -22,13 +22,6 @@ export interface CodexState {
   replayedUntil: number | null;
   /** By the window's minutes. */
   limits: Record<string, WindowLimit>;
-}
-
-/** Epoch milliseconds. */
-export interface Beginning {
-  readonly createdAt: number;
-  /** When the line that says so was written: in a copy the parent's lines follow at once. */
-  readonly writtenAt: number;
 }
 
 export function freshState(): CodexState {
@@ -39,7 +32,7 @@ export function freshState(): CodexState {
     isSidechain: false,
     model: null,
     total: null,
-    begun: null,
+    begunAt: null,
     replayedUntil: null,
     limits: {},
   };

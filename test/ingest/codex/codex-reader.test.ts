@@ -154,6 +154,18 @@ describe("CodexReader on copies", () => {
     expect(figures(found)).toEqual(figures(messages([sessionMeta(), ...turns(5)]).slice(3)));
   });
 
+  it("skips all counts of the second in which a fork's first line was written, whenever it was made", () => {
+    for (const created of [MADE, MADE - 20_000]) {
+      const lines = [
+        sessionMeta({ forked_from_id: PARENT, timestamp: new Date(created).toISOString() }, MADE),
+        ...turns(1, { from: MADE, gapMs: 10 }),
+        ...turns(1, { from: MADE, gapMs: 900, before: 1 }),
+        ...turns(1, { from: MADE + 5000, before: 2 }),
+      ];
+      expect(messages(lines)).toHaveLength(1);
+    }
+  });
+
   it("skips a copied history that took longer than its second to write", () => {
     const made = MADE + 900;
     const replayed = turns(8, { from: made, gapMs: 60 });
@@ -174,6 +186,18 @@ describe("CodexReader on copies", () => {
     const found = messages(lines);
     expect(found.map(({ timestamp }) => timestamp)).toEqual([MADE + 15_000]);
     expect(found[0]?.isSidechain).toBe(true);
+  });
+
+  it("goes on from the parent's running total where only totals stand", () => {
+    const total = (time: number, input: number): object =>
+      tokenCount({ time, total: { input, output: 10 } });
+    const lines = [
+      sessionMeta({ forked_from_id: PARENT }, MADE),
+      total(MADE + 1, 1000),
+      total(MADE + 2, 2000),
+      total(MADE + 9000, 2300),
+    ];
+    expect(figures(messages(lines))).toEqual([[300, 0, 0]]);
   });
 
   it("knows an older copy by the parent's first line behind its own", () => {

@@ -93,11 +93,13 @@ describe("opencode's database", () => {
     source.sessionV2("ses_1", { created: NOON + 3_600_000 });
     source.messageV2({ id: "msg_1" });
     source.messageV2({ id: "msg_2", created: NOON + 3_600_001 });
+    source.sessionV2("ses_old", { created: NOON + 3_600_000 });
+    source.messageV2({ id: "msg_3", session: "ses_old" });
     source.sessionV2("ses_fork", { created: NOON + 7_200_000, forkOf: "ses_1" });
     source.messageV2({ id: "msg_copy", session: "ses_fork" });
     source.messageV2({ id: "msg_own", session: "ses_fork", created: NOON + 7_200_001 });
     expect((await sync(clocked.db, folder)).malformedCount).toBe(0);
-    expect(ids(clocked.db)).toEqual(["msg_1", "msg_2", "msg_own"]);
+    expect(ids(clocked.db)).toEqual(["msg_1", "msg_2", "msg_3", "msg_own"]);
     expect(clocked.db.messages.byMessageId("msg_2")).toMatchObject([
       { model: "claude-sonnet-4-5", project: "/home/dev/app" },
     ]);
@@ -125,8 +127,8 @@ describe("opencode's database", () => {
     for (const ending of ["", "-wal", "-shm"])
       rmSync(folder.at(`opencode.db${ending}`), { force: true });
     using source = new OpencodeDb(folder.at("other.db"));
-    source.session("ses_1");
-    source.message({ id: "msg_early", created: NOON - 500 });
+    source.session("ses_1", { created: NOON - 8_000_000 });
+    source.message({ id: "msg_early", created: NOON - 7_200_000 });
     source.database.run("VACUUM INTO ?", [folder.at("opencode.db")]);
     await sync(clocked.db, folder);
     expect(ids(clocked.db)).toContain("msg_early");
