@@ -1,5 +1,5 @@
 /** The provider's own word on its limits, as Codex hands it on with every token count. */
-import { fieldsOf } from "../json-fields.ts";
+import { type Fields, fieldsOf, timeOf } from "../json-fields.ts";
 
 export interface WindowLimit {
   readonly windowMinutes: number;
@@ -18,22 +18,34 @@ export function readRateLimits(value: unknown, timestamp: number): WindowLimit[]
     const window = fieldsOf(entry);
     const windowMinutes = window["window_minutes"];
     const usedPercent = window["used_percent"];
-    if (!isPositive(windowMinutes) || typeof usedPercent !== "number" || !(usedPercent >= 0))
-      return [];
+    if (!isMinutes(windowMinutes) || !isPercent(usedPercent)) return [];
     return [{ windowMinutes, usedPercent, resetsAt: resetOf(window, timestamp) }];
   });
 }
 
-function resetOf(window: Readonly<Record<string, unknown>>, timestamp: number): number | null {
+function resetOf(window: Fields, timestamp: number): number | null {
   const { resets_at: at, resets_in_seconds: seconds } = window;
-  if (isPositive(at)) return Math.round(at * 1000);
-  return typeof seconds === "number" && seconds >= 0
-    ? timestamp + Math.round(seconds * 1000)
-    : null;
+  const resetsAt =
+    typeof at === "number"
+      ? at * 1000
+      : typeof seconds === "number"
+        ? timestamp + seconds * 1000
+        : undefined;
+  return timeOf(resetsAt) ?? null;
 }
 
-function isPositive(value: unknown): value is number {
-  return typeof value === "number" && Number.isFinite(value) && value > 0;
+/** A year; longer windows are a mistake of units. */
+const MAX_WINDOW_MINUTES = 527_040;
+
+function isMinutes(value: unknown): value is number {
+  return (
+    Number.isInteger(value) && (value as number) > 0 && (value as number) <= MAX_WINDOW_MINUTES
+  );
+}
+
+/** More than a hundred is seen in the field; a million is not. */
+function isPercent(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value <= 1_000_000;
 }
 
 /** True when the second tells nothing that the first did not. */
