@@ -16,7 +16,7 @@ import type { SyncFigures } from "./sync.ts";
 import { UsageBatch } from "./usage-batch.ts";
 
 /** Found lines a transaction: few enough to keep the write lock short, many enough to be fast. */
-const BATCH_RECORDS = 5000;
+const BATCH_RECORDS = 2500;
 
 export interface AgentSyncOptions {
   /** Absolute. */
