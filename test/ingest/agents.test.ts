@@ -117,6 +117,19 @@ describe("syncTranscripts() of several agents", () => {
     expect(stored(clocked.db)).toHaveLength(4);
   });
 
+  it("finds files that were away again, without reading them again", async () => {
+    using folder = tempFolder();
+    using clocked = clockedDb();
+    writeLines(rollout(folder), [sessionMeta(), ...turns(3)]);
+    await sync(clocked.db, folder);
+    renameSync(folder.at("codex"), folder.at("unmounted"));
+    expect((await sync(clocked.db, folder)).filesMissing).toBe(1);
+    expect(paths(clocked.db)).toEqual([[rollout(folder), 0]]);
+    renameSync(folder.at("unmounted"), folder.at("codex"));
+    expect(await sync(clocked.db, folder)).toMatchObject({ filesMissing: 0, bytesRead: 0 });
+    expect(paths(clocked.db)).toEqual([[rollout(folder), 1]]);
+  });
+
   it.each([
     ["zst", zstdCompressSync],
     ["gz", gzipSync],
