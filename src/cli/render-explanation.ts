@@ -24,8 +24,7 @@ export function renderExplanation(explanation: MessageExplanation): string {
 
 /** Where, why, whose and how much; narrow enough for any terminal but for paths and ids. */
 function renderClaim(claim: Claim): string[] {
-  const { path, offset, isStillThere, verdict, tokens } = claim;
-  const where = path === null ? "an unknown source" : `${printable(path)}:${offset ?? "?"}`;
+  const { verdict, tokens } = claim;
   const cacheWrite = tokens.cacheWrite5m + tokens.cacheWrite1h;
   const counts = [
     [tokens.input, "input"],
@@ -34,10 +33,16 @@ function renderClaim(claim: Claim): string[] {
     [tokens.cacheRead, "cache read"],
   ] as const;
   return [
-    `${verdict === "counts" ? "*" : " "} ${where}${isStillThere ? "" : "  (not there any more)"}`,
+    `${verdict === "counts" ? "*" : " "} ${placeOf(claim)}`,
     `    ${verdict === "counts" ? "counts" : "does not count"}: ${printable(claim.reason)}`,
     `    ${new Date(claim.timestamp).toISOString()}  ${claim.isSidechain ? "sidechain" : "main chain"}  request ${claim.requestId === "" ? "none" : printable(claim.requestId)}`,
     `    session ${printable(claim.sessionId)}`,
     `    ${number.format(tokens.total)} tokens: ${counts.map(([count, name]) => `${number.format(count)} ${name}`).join(", ")}`,
   ];
+}
+
+function placeOf({ path, offset, host, isStillThere }: Claim): string {
+  if (host !== null) return `read on ${printable(host)}`;
+  if (path === null) return "an unknown source";
+  return `${printable(path)}:${offset ?? "?"}${isStillThere ? "" : "  (not there any more)"}`;
 }

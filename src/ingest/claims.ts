@@ -35,6 +35,8 @@ export interface Claim {
   readonly agent: string;
   /** Null where the source of a stored line is not known. */
   readonly path: string | null;
+  /** The machine that it was read on; null for this one. */
+  readonly host: string | null;
   /** Byte offset of the line, or row of the database. */
   readonly offset: number | null;
   /** False for a line that counts and is not in its file any more, or whose file is gone. */
@@ -165,6 +167,7 @@ function lineOfRecord({ agent, path, offset, record }: ClaimedLine): Line {
   return {
     agent,
     path,
+    host: null,
     offset,
     isStillThere: true,
     sessionId: record.sessionId,
@@ -181,6 +184,7 @@ function lineOfMessage(message: UsageMessage, path: string | null): Line {
   return {
     agent: message.agent,
     path,
+    host: message.host,
     offset: message.source_offset,
     isStillThere: false,
     sessionId: message.session_id,

@@ -50,6 +50,16 @@ describe("syncTranscripts() of several agents", () => {
     expect((await sync(clocked.db, folder)).filesRead).toBe(0);
   });
 
+  it("keeps names beyond ASCII where lines depend on earlier ones too", async () => {
+    using folder = tempFolder();
+    using clocked = clockedDb();
+    writeLines(rollout(folder), [sessionMeta({ cwd: "/home/dév/日本 🚀" }), ...turns(1)]);
+    await sync(clocked.db, folder);
+    expect(clocked.db.messages.bySession(SESSION)).toMatchObject([
+      { project: "/home/dév/日本 🚀" },
+    ]);
+  });
+
   it("says nothing of an agent that has no folder here", async () => {
     using folder = tempFolder();
     using clocked = clockedDb();

@@ -6,6 +6,7 @@ import {
   syncTranscripts,
   type UsageDb,
 } from "../../src/index.ts";
+import { renderExplanation } from "../../src/cli/render-explanation.ts";
 import { errorOfAsync } from "../support/error-of.ts";
 import { OpencodeDb } from "../support/opencode-db.ts";
 import { sessionMeta, turns } from "../support/rollouts.ts";
@@ -104,6 +105,40 @@ describe("explainMessage()", () => {
     expect(verdicts(explanation)).toEqual([["a.jsonl", 50, "counts", false]]);
     expect(explanation).toMatchObject({ filesSearched: 0, filesGone: 2 });
     expect(explanation.claims[0]?.reason).toBe("the only line known");
+  });
+
+  it("says of a message from another machine where it was read", async () => {
+    using folder = tempFolder();
+    using clocked = clockedDb();
+    clocked.db.messages.record([
+      {
+        agent: "claude",
+        message_id: "m1",
+        request_id: "",
+        session_id: "s1",
+        project: "/app",
+        model: "claude-opus-4-6",
+        host: "laptop",
+        timestamp: NOON,
+        is_sidechain: 0,
+        input_tokens: 1,
+        output_tokens: 2,
+        cache_write_5m_tokens: 0,
+        cache_write_1h_tokens: 0,
+        cache_read_tokens: 0,
+        reported_cost_usd: null,
+        source_id: null,
+        source_offset: null,
+      },
+    ]);
+    writeLines(file(folder, "a"), []);
+    const { claims } = await explainMessage(clocked.db, "m1");
+    expect(claims).toMatchObject([
+      { verdict: "counts", host: "laptop", path: null, isStillThere: false },
+    ]);
+    expect(renderExplanation(await explainMessage(clocked.db, "m1"))).toContain(
+      "* read on laptop\n",
+    );
   });
 
   it("says of a line that would count that it was not read yet", async () => {

@@ -2,7 +2,7 @@
  * opencode: `opencode.db`, or `opencode-<channel>.db`, in its data folder; before version 1.2 a file a message below
  * `storage/message/<session>`. The database has the messages of the files as well, under the same ids.
  */
-import { statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { entriesOf, fileOf, statOf } from "../discover.ts";
 import type { Ingester, OnUnreadable, TranscriptFile } from "../ingester.ts";
 import { OpencodeDatabaseReader } from "./opencode-database.ts";
@@ -41,7 +41,8 @@ function databaseAt(path: string, onUnreadable: OnUnreadable): TranscriptFile[] 
   const stat = statOf(path, onUnreadable);
   if (stat?.isFile() !== true) return [];
   const file = fileOf(path, stat);
-  const wal = statOf(`${path}-wal`, onUnreadable);
+  // Behind a link the WAL lies beside the file itself.
+  const wal = statOf(`${realpathSync(path)}-wal`, onUnreadable);
   // An empty one may have been left by a reader.
   if (wal === undefined || wal.size === 0) return [file];
   const sizeBytes = file.sizeBytes + wal.size;

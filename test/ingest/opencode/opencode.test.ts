@@ -177,10 +177,12 @@ describe("opencode's database", () => {
     source.message({ id: "msg_1" });
     symlinkSync(folder.at("kept.db"), folder.at("opencode-beta.db"));
     await sync(clocked.db, folder);
-    expect(ids(clocked.db)).toEqual(["msg_1"]);
+    source.message({ id: "msg_2" });
+    await sync(clocked.db, folder);
+    expect(ids(clocked.db)).toEqual(["msg_1", "msg_2"]);
     using fresh = clockedDb();
     await syncTranscripts(fresh.db, { sources: { opencode: [folder.at("kept.db")] } });
-    expect(ids(fresh.db)).toEqual(["msg_1"]);
+    expect(ids(fresh.db)).toEqual(["msg_1", "msg_2"]);
   });
 });
 
