@@ -1,5 +1,6 @@
 /** One agent's part of a sync: what is there, what of it is new, and what went where. */
 import { existsSync } from "node:fs";
+import type { RecordOutcome } from "../store/usage-messages.ts";
 import type { UsageSource } from "../store/usage-sources.ts";
 import type { UsageStore } from "../store/usage-store.ts";
 import { plainPath } from "./compressed-file.ts";
@@ -12,11 +13,25 @@ import {
   type TranscriptFile,
 } from "./ingester.ts";
 import { type LineBuffer, UnreadableError } from "./line-reader.ts";
-import type { SyncFigures } from "./sync.ts";
 import { UsageBatch } from "./usage-batch.ts";
 
 /** Found lines a transaction: few enough to keep the write lock short, many enough to be fast. */
 const BATCH_RECORDS = 2500;
+
+/** What a sync found and did, of one agent or of all. */
+export interface SyncFigures {
+  /** Files found, and those of them that had something new. */
+  readonly filesFound: number;
+  readonly filesRead: number;
+  /** Files that were read once and are gone now; their usage stays. */
+  readonly filesMissing: number;
+  readonly bytesRead: number;
+  readonly messages: RecordOutcome;
+  readonly events: number;
+  readonly sessionsChanged: number;
+  readonly snapshots: number;
+  readonly malformedCount: number;
+}
 
 export interface AgentSyncOptions {
   /** Absolute. */

@@ -2,8 +2,6 @@
 import { closeSync, createReadStream, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Writable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { UnreadableError } from "./line-reader.ts";
 
 const ENDINGS = [".zst", ".gz"] as const;
@@ -25,7 +23,12 @@ export function plainPath(path: string): string {
  * @throws {UnreadableError} when it cannot be read, or is not what its ending says.
  */
 export async function expandedFile(path: string): Promise<number> {
-  const { createGunzip, createZstdDecompress } = await import("node:zlib");
+  // Streams take longer to load than most syncs take: not before there is something to expand.
+  const [{ Writable }, { pipeline }, { createGunzip, createZstdDecompress }] = await Promise.all([
+    import("node:stream"),
+    import("node:stream/promises"),
+    import("node:zlib"),
+  ]);
   const descriptor = openUnnamed();
   let sizeBytes = 0;
   const target = new Writable({

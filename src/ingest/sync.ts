@@ -3,9 +3,8 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { describeKind, InputError, OperationError, refuseValue } from "../errors.ts";
 import { checkFunction, checkKeys, checkNonEmpty } from "../store/checks.ts";
-import type { RecordOutcome } from "../store/usage-messages.ts";
 import type { UsageStore } from "../store/usage-store.ts";
-import { AgentSync } from "./agent-sync.ts";
+import { AgentSync, type SyncFigures } from "./agent-sync.ts";
 import { AGENT_NAMES, AGENTS, type AgentName, type TranscriptSources } from "./agents.ts";
 import type { MalformedLine } from "./ingester.ts";
 import { createLineBuffer } from "./line-reader.ts";
@@ -28,21 +27,6 @@ export interface SyncOptions {
   /** Stops after the running batch; what was read stays. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: SyncEvent) => void;
-}
-
-/** What a sync found and did, of one agent or of all. */
-export interface SyncFigures {
-  /** Files found, and those of them that had something new. */
-  readonly filesFound: number;
-  readonly filesRead: number;
-  /** Files that were read once and are gone now; their usage stays. */
-  readonly filesMissing: number;
-  readonly bytesRead: number;
-  readonly messages: RecordOutcome;
-  readonly events: number;
-  readonly sessionsChanged: number;
-  readonly snapshots: number;
-  readonly malformedCount: number;
 }
 
 export interface AgentFigures extends SyncFigures {
