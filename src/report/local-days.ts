@@ -29,8 +29,9 @@ export function dayOf(atMs: number, rule: DayRule): LocalDay {
   const local = Temporal.Instant.fromEpochMilliseconds(atMs)
     .toZonedDateTimeISO(rule.timeZone)
     .toPlainDate();
-  // Around a change of the clock the wall's date can be off by one; the borders decide.
-  for (const date of [local, local.subtract({ days: 1 }), local.add({ days: 1 })]) {
+  // Around a change of the clock the wall's date can be off by one, by two where a day was skipped; the borders decide.
+  for (const days of [0, -1, 1, -2]) {
+    const date = local.add({ days });
     const day = dayFrom(date, rule);
     if (atMs >= day.startMs && atMs < day.endMs) return day;
   }

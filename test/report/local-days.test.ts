@@ -73,6 +73,14 @@ describe("dayOf()", () => {
   });
 });
 
+it("gives the hours after a skipped day to the day before it, until the reset hour", () => {
+  // Samoa went from the end of 29 December straight to 31 December.
+  const rule = { timeZone: "Pacific/Apia", resetHour: 1 };
+  const day = dayOf(Date.UTC(2011, 11, 30, 10), rule);
+  expect(day).toMatchObject({ date: "2011-12-29", endMs: Date.UTC(2011, 11, 30, 11) });
+  expect(dayOf(day.endMs, rule).startMs).toBe(day.endMs);
+});
+
 it("knows UTC's days without the rules of the zones, and the same ones", () => {
   fc.assert(
     fc.property(
