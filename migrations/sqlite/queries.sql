@@ -11,12 +11,12 @@
 
 -- query: a session
 -- expect: SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (session_id=?)
-SELECT session_id, agent, project, started_at, last_seen_at, created_at, updated_at FROM sessions WHERE session_id = ?;
+SELECT session_id, agent, project, started_at, last_seen_at, created_at, updated_at, born_at FROM sessions WHERE session_id = ?;
 
 -- query: the sessions seen last
 -- expect: SCAN sessions USING INDEX idx_sessions_last_seen_at
 -- expect: USE TEMP B-TREE FOR LAST TERM OF ORDER BY
-SELECT session_id, agent, project, started_at, last_seen_at, created_at, updated_at FROM sessions ORDER BY last_seen_at DESC, session_id LIMIT ?;
+SELECT session_id, agent, project, started_at, last_seen_at, created_at, updated_at, born_at FROM sessions ORDER BY last_seen_at DESC, session_id LIMIT ?;
 
 -- query: the newest write that bears the clock out
 -- expect: SCAN CONSTANT ROW
@@ -88,9 +88,14 @@ SELECT source_id FROM usage_sources WHERE path = ?;
 -- query: messages of one id
 -- expect: SEARCH usage_message_rows USING INDEX idx_usage_message_rows_key (message_id=?)
 SELECT id, request_id, session_name_id, project_name_id, model_name_id, timestamp, is_sidechain, input_tokens,
-  output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reported_cost_usd
+  output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reported_cost_usd, source_id,
+  source_offset
 FROM usage_message_rows
 WHERE message_id = ? AND agent_name_id = ?;
+
+-- query: when a session was born
+-- expect: SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (session_id=?)
+SELECT born_at FROM sessions WHERE session_id = ?;
 
 -- query: messages of a session
 -- expect: SEARCH m USING INTEGER PRIMARY KEY (rowid=?)

@@ -141,7 +141,7 @@ export class AgentSync {
         await this.#options.breathe(file.path);
         continue;
       }
-      this.#batch.add(found, file.path);
+      this.#batch.add(found, file);
       if (this.#batch.size < BATCH_RECORDS) continue;
       // The stamp stays empty until the end is reached, so that an interrupted file is gone on with.
       this.#noteProgress(reader, file, "");

@@ -2,7 +2,7 @@
 import type { NewUsageMessage, RecordOutcome } from "../store/usage-messages.ts";
 import type { SourceProgress } from "../store/usage-sources.ts";
 import type { UsageStore } from "../store/usage-store.ts";
-import type { EventRecord, Found, MessageRecord, UsageRecord } from "./ingester.ts";
+import type { EventRecord, Found, MessageRecord, TranscriptFile, UsageRecord } from "./ingester.ts";
 import { learnPrices, type NewModel } from "./price-catalogue.ts";
 import { storeSessionSnapshots } from "./session-snapshots.ts";
 
@@ -10,6 +10,8 @@ interface Pending {
   readonly record: UsageRecord;
   readonly offset: number;
   readonly path: string;
+  /** Epoch milliseconds: when the file was made. */
+  readonly bornAtMs: number;
 }
 
 export class UsageBatch {
@@ -47,8 +49,8 @@ export class UsageBatch {
     };
   }
 
-  add({ records, offset }: Found, path: string): void {
-    for (const record of records) this.#found.push({ record, offset, path });
+  add({ records, offset }: Found, { path, bornAtMs }: TranscriptFile): void {
+    for (const record of records) this.#found.push({ record, offset, path, bornAtMs });
   }
 
   /** Notes how far a file has been read; stored with what was found in it. */
@@ -76,7 +78,9 @@ export class UsageBatch {
           messages.push(rowOf(record, this.#agent, idOf(path), offset));
         else if (record.kind === "event") this.#storeEvent(record);
       }
-      this.#messages = addOutcomes(this.#messages, this.#store.messages.record(messages));
+      const { outcome, movedFrom } = this.#store.messages.recordMoving(messages);
+      this.#messages = addOutcomes(this.#messages, outcome);
+      for (const session of movedFrom) sessions.add(session);
       storeSessionSnapshots(this.#store, sessions, this.#snapshots);
       for (const { path, progress: reached } of progress)
         this.#store.sources.setProgress(idOf(path), reached);
@@ -94,24 +98,27 @@ export class UsageBatch {
   }
 
   #upsertSessions(found: readonly Pending[]): void {
-    const spans = new Map<string, { project: string; first: number; last: number }>();
-    for (const { record } of found) {
+    const spans = new Map<string, { project: string; first: number; last: number; born: number }>();
+    for (const { record, bornAtMs } of found) {
       const { sessionId, project, timestamp } = record;
       const span = spans.get(sessionId);
       if (span === undefined) {
-        spans.set(sessionId, { project, first: timestamp, last: timestamp });
+        const born = fileTime(bornAtMs);
+        spans.set(sessionId, { project, first: timestamp, last: timestamp, born });
       } else {
+        span.born = Math.min(span.born, fileTime(bornAtMs));
         span.first = Math.min(span.first, timestamp);
         span.last = Math.max(span.last, timestamp);
       }
     }
-    for (const [session_id, { project, first, last }] of spans) {
+    for (const [session_id, { project, first, last, born }] of spans) {
       this.#store.sessions.upsert({
         session_id,
         agent: this.#agent,
         project,
         started_at: first,
         last_seen_at: last,
+        born_at: born,
       });
     }
   }
@@ -128,6 +135,9 @@ export class UsageBatch {
     if (isNew) this.#events++;
   }
 }
+
+/** In whole milliseconds, and not before 1970. */
+const fileTime = (ms: number): number => Math.max(0, Math.round(ms));
 
 /** Each model once; a synthetic message has none. */
 function modelsOf(found: readonly Pending[], agent: string): NewModel[] {

@@ -603,10 +603,27 @@ DROP VIEW v_models;
 DROP VIEW v_daily;
 `,
   },
+  {
+    version: 13,
+    name: "add_session_births",
+    fileName: "013_add_session_births.sql",
+    sql: `-- Migration: 013_add_session_births
+-- Description: When a session's transcript was made: it decides which of two sessions had a message first
+-- Created: 2026-11-20
+
+-- migrate:up
+
+-- Epoch milliseconds, the earliest known; NULL where there was no transcript. The time of a file, which may be any.
+ALTER TABLE sessions ADD COLUMN born_at INTEGER CHECK (born_at BETWEEN 0 AND 253402300799999);
+
+-- migrate:down
+ALTER TABLE sessions DROP COLUMN born_at;
+`,
+  },
 ];
 
 export const migrations: MigrationBundle = {
-  stamp: "bundle:bcc23ef31cc8fad279f40efe77477bc6ac2393f2bdf35b9d4290537b8eec2e44",
-  versions: [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12],
+  stamp: "bundle:aea96751359402f84b55ae4acd64426825561def1e6f3d881c4a87aaa0595559",
+  versions: [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13],
   load: () => entries,
 };

@@ -10,6 +10,7 @@ export const SESSION_COLUMNS = [
   "last_seen_at",
   "created_at",
   "updated_at",
+  "born_at",
 ] as const;
 
 export interface Session {
@@ -22,6 +23,8 @@ export interface Session {
   /** Epoch milliseconds of the row itself. */
   readonly created_at: number;
   readonly updated_at: number;
+  /** Epoch milliseconds: when its transcript was made, the earliest known; null where there was none. */
+  readonly born_at: number | null;
 }
 
 export interface SessionUpdate {
@@ -30,10 +33,13 @@ export interface SessionUpdate {
   readonly project?: string | null;
   readonly started_at?: number | null;
   readonly last_seen_at?: number | null;
+  readonly born_at?: number | null;
 }
 
-const UPDATE_KEYS = SESSION_COLUMNS.slice(0, 5);
+const UPDATE_KEYS = [...SESSION_COLUMNS.slice(0, 5), "born_at"];
 const COLUMNS = SESSION_COLUMNS.join(", ");
+/** Files may be dated 1970; what they are dated is only compared. */
+const MAX_FILE_TIME = 253_402_300_799_999;
 
 export class SessionStore {
   readonly #connection: Connection;
@@ -47,14 +53,15 @@ export class SessionStore {
     this.#now = now;
     // Times only widen and known facts stay, so that the order of updates does not matter.
     this.#upsert = connection.prepare(
-      `INSERT INTO sessions (session_id, agent, project, started_at, last_seen_at, created_at, updated_at)
-       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
+      `INSERT INTO sessions (session_id, agent, project, started_at, last_seen_at, created_at, updated_at, born_at)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)
        ON CONFLICT (session_id) DO UPDATE SET
          agent = coalesce(agent, excluded.agent),
          project = coalesce(project, excluded.project),
          started_at = min(coalesce(started_at, excluded.started_at), coalesce(excluded.started_at, started_at)),
          last_seen_at = max(coalesce(last_seen_at, excluded.last_seen_at), coalesce(excluded.last_seen_at, last_seen_at)),
-         updated_at = excluded.updated_at`,
+         updated_at = excluded.updated_at,
+         born_at = min(coalesce(born_at, excluded.born_at), coalesce(excluded.born_at, born_at))`,
       "store a session",
     );
     this.#ensure = connection.prepare(
@@ -79,6 +86,7 @@ export class SessionStore {
       const value = session[field] ?? null;
       return value === null ? null : checkText(field, value);
     };
+    const born = session.born_at ?? null;
     const at = (field: "started_at" | "last_seen_at"): number | null => {
       const value = session[field] ?? null;
       return value === null ? null : checkTimestamp(field, value);
@@ -90,6 +98,7 @@ export class SessionStore {
       at("started_at"),
       at("last_seen_at"),
       this.#now(),
+      born === null ? null : checkInteger("born_at", born, 0, MAX_FILE_TIME),
     );
   }
 

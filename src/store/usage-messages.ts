@@ -73,7 +73,16 @@ const SESSION_NAME_ID = "(SELECT name_id FROM usage_names WHERE name = ?)";
 
 /** What has to be known of a message to decide between it and another line of it. */
 type Sibling = TokenCounts &
-  Pick<UsageMessage, "id" | "request_id" | "timestamp" | "is_sidechain" | "reported_cost_usd"> & {
+  Pick<
+    UsageMessage,
+    | "id"
+    | "request_id"
+    | "timestamp"
+    | "is_sidechain"
+    | "reported_cost_usd"
+    | "source_id"
+    | "source_offset"
+  > & {
     readonly session_name_id: number;
     readonly project_name_id: number;
     readonly model_name_id: number;
@@ -87,6 +96,7 @@ export class UsageMessageStore {
   readonly #insert: Prepared;
   readonly #update: Prepared;
   readonly #delete: Prepared;
+  readonly #birth: Prepared;
 
   constructor(connection: Connection, rollups: UsageRollupStore, prices: PriceStore) {
     this.#connection = connection;
@@ -94,7 +104,8 @@ export class UsageMessageStore {
     this.#prices = prices;
     this.#siblings = connection.prepare<Sibling>(
       `SELECT id, request_id, session_name_id, project_name_id, model_name_id, timestamp, is_sidechain, input_tokens,
-         output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reported_cost_usd
+         output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reported_cost_usd, source_id,
+         source_offset
        FROM usage_message_rows
        WHERE message_id = ? AND agent_name_id = ?`,
       "read messages",
@@ -110,11 +121,15 @@ export class UsageMessageStore {
     );
     this.#update = connection.prepare(
       `UPDATE usage_message_rows SET
-         model_name_id = ?, timestamp = ?, is_sidechain = ?, input_tokens = ?, output_tokens = ?,
+         session_name_id = ?, project_name_id = ?, model_name_id = ?, timestamp = ?, is_sidechain = ?, input_tokens = ?, output_tokens = ?,
          cache_write_5m_tokens = ?, cache_write_1h_tokens = ?, cache_read_tokens = ?, reported_cost_usd = ?,
          source_id = ?, source_offset = ?
        WHERE id = ?`,
       "store a message",
+    );
+    this.#birth = connection.prepare(
+      "SELECT born_at FROM sessions WHERE session_id = ?",
+      "read a session",
     );
     this.#delete = connection.prepare(
       "DELETE FROM usage_message_rows WHERE id = ?",
@@ -128,24 +143,35 @@ export class UsageMessageStore {
    * The rule, independent of order and safe to repeat: one row a (message_id, request_id); the main chain beats a
    * sidechain, then the larger total, then the earlier time. A line whose message stands there under another
    * request does not count when it is a sidechain's copy of the main chain, or names no request where the other
-   * does. The session is the one that had it first.
+   * does. The session is the one that had it first: whose transcript was made first, where both have one.
    */
   record(messages: readonly NewUsageMessage[]): RecordOutcome {
+    return this.recordMoving(messages).outcome;
+  }
+
+  /** Records as `record` does, and tells which sessions messages were taken from by one that had them before. */
+  recordMoving(messages: readonly NewUsageMessage[]): {
+    readonly outcome: RecordOutcome;
+    readonly movedFrom: ReadonlySet<string>;
+  } {
     return this.#connection.transaction(() => {
-      const run = {
+      const run: RecordRun = {
         changes: new RollupChanges(this.#prices.book()),
         names: new UsageNames(this.#connection),
+        births: new Map(),
+        movedFrom: new Set(),
       };
       const outcome = { inserted: 0, updated: 0, unchanged: 0, replays: 0 };
       const merged = mergeLines(messages);
       for (const message of merged) outcome[this.#recordOne(message, run)]++;
       outcome.unchanged += messages.length - merged.length;
       this.#rollups.apply(run.changes);
-      return outcome;
+      return { outcome, movedFrom: run.movedFrom };
     }, "record messages");
   }
 
-  #recordOne(message: NewUsageMessage, { changes, names }: RecordRun): keyof RecordOutcome {
+  #recordOne(message: NewUsageMessage, run: RecordRun): keyof RecordOutcome {
+    const { changes, names } = run;
     const siblings = this.#siblings.all(message.message_id, names.idOf(message.agent));
     const known = siblings.find(({ request_id }) => request_id === message.request_id);
     if (siblings.some((sibling) => outranks(sibling, message))) return "replays";
@@ -159,13 +185,37 @@ export class UsageMessageStore {
       changes.add(message, 1);
       return "inserted";
     }
-    if (!isBetter(message, known)) return "unchanged";
+    const isMoved =
+      known.session_name_id !== names.idOf(message.session_id) &&
+      this.#hadItFirst(message.session_id, names.nameOf(known.session_name_id), run.births);
+    const isReplaced = isBetter(message, known);
+    if (!isReplaced && !isMoved) return "unchanged";
     const before = withNames(known, message.agent, names);
-    const merged = mergeInto(before, message);
+    if (isMoved) run.movedFrom.add(before.session_id);
+    const { session_id, project } = isMoved ? message : before;
+    const merged = { ...(isReplaced ? mergeInto(before, message) : before), session_id, project };
     this.#updateOne(known.id, merged, names);
     changes.add(before, -1);
     changes.add(merged, 1);
     return "updated";
+  }
+
+  /**
+   * True when the first session's transcript was made before the other's: a resumed session copies lines of an
+   * older one, and which of them is read first is chance. Of sessions without transcripts the known one stays.
+   */
+  #hadItFirst(session: string, other: string, births: RecordRun["births"]): boolean {
+    const bornAt = (id: string): number => {
+      let at = births.get(id);
+      if (at === undefined) {
+        at = (this.#birth.values(id)[0]?.[0] as number | null | undefined) ?? Infinity;
+        births.set(id, at);
+      }
+      return at;
+    };
+    const [own, others] = [bornAt(session), bornAt(other)];
+    if (own !== others) return own < others;
+    return own !== Infinity && session < other;
   }
 
   #insertOne(message: NewUsageMessage, names: UsageNames): void {
@@ -191,8 +241,14 @@ export class UsageMessageStore {
     );
   }
 
-  #updateOne(id: number, message: NewUsageMessage, names: UsageNames): void {
+  #updateOne(
+    id: number,
+    message: Omit<NewUsageMessage, "message_id" | "request_id" | "host">,
+    names: UsageNames,
+  ): void {
     this.#update.run(
+      names.idOf(message.session_id),
+      names.idOf(message.project),
       names.idOf(message.model),
       message.timestamp,
       message.is_sidechain,
@@ -264,6 +320,9 @@ export class UsageMessageStore {
 interface RecordRun {
   readonly changes: RollupChanges;
   readonly names: UsageNames;
+  /** When the transcripts of sessions were made, as far as it was asked. */
+  readonly births: Map<string, number>;
+  readonly movedFrom: Set<string>;
 }
 
 /** A stored message with its texts. */

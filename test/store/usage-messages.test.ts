@@ -2,6 +2,7 @@ import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
 import type { NewUsageMessage, UsageDb } from "../../src/index.ts";
 import { HOUR_MS } from "../../src/store/token-counts.ts";
+import { verifyRollups } from "../../src/report/verify.ts";
 import { clockedDb, NOON } from "../support/usage-db.ts";
 import { message } from "../support/usage-message.ts";
 
@@ -227,5 +228,50 @@ describe("messages.record()", () => {
       ),
       { numRuns: 60 },
     );
+  });
+});
+
+describe("the session of a message", () => {
+  const copies = [
+    message({ session_id: "young", project: "/young", output_tokens: 9 }),
+    message({ session_id: "old", project: "/old" }),
+  ];
+
+  it.each([
+    ["the older transcript is read last", copies],
+    ["the older transcript is read first", copies.toReversed()],
+  ])("is the one whose transcript was made first, when %s", (_, order) => {
+    using clocked = clockedDb();
+    const { db } = clocked;
+    db.sessions.upsert({ session_id: "young", born_at: NOON });
+    db.sessions.upsert({ session_id: "old", born_at: NOON - 1 });
+    for (const one of order) db.messages.record([one]);
+    expect(
+      db.connection.readOnce("SELECT session_id, project, output_tokens FROM usage_messages"),
+    ).toEqual([["old", "/old", 9]]);
+    expect(verifyRollups(db)).toEqual([]);
+  });
+
+  it("stays where neither has a transcript, and moves to one that has", () => {
+    using clocked = clockedDb();
+    const { db } = clocked;
+    const [young, old] = copies as [NewUsageMessage, NewUsageMessage];
+    for (const one of [young, old]) db.sessions.ensure(one.session_id);
+    db.messages.record([young]);
+    expect(db.messages.recordMoving([old])).toMatchObject({ outcome: { unchanged: 1 } });
+    expect(db.messages.bySession("young")).toHaveLength(1);
+    db.sessions.upsert({ session_id: "old", born_at: NOON });
+    const { outcome, movedFrom } = db.messages.recordMoving([old]);
+    expect({ outcome, movedFrom: [...movedFrom] }).toEqual({
+      outcome: { inserted: 0, updated: 1, unchanged: 0, replays: 0 },
+      movedFrom: ["young"],
+    });
+  });
+
+  it("keeps the earliest birth that was told", () => {
+    using clocked = clockedDb();
+    for (const born_at of [NOON, NOON - 5, null, NOON + 5])
+      clocked.db.sessions.upsert({ session_id: "s", born_at });
+    expect(clocked.db.sessions.get("s")?.born_at).toBe(NOON - 5);
   });
 });

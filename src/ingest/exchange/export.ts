@@ -39,7 +39,7 @@ export function exportChanges(
 function sessionsOf({ connection }: UsageStore, sinceMs: number): SessionRow[] {
   return connection
     .prepare<SessionRow>(
-      `SELECT session_id, agent, project, started_at, last_seen_at
+      `SELECT session_id, agent, project, started_at, last_seen_at, born_at
        FROM sessions
        WHERE coalesce(last_seen_at, updated_at) >= ?
        ORDER BY session_id`,

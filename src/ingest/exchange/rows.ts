@@ -5,7 +5,7 @@ import type { UsageMessage } from "../../store/usage-messages.ts";
 
 export type SessionRow = Pick<
   Session,
-  "session_id" | "agent" | "project" | "started_at" | "last_seen_at"
+  "session_id" | "agent" | "project" | "started_at" | "last_seen_at" | "born_at"
 >;
 
 /** Where a line stands means nothing on another machine. */
