@@ -1,0 +1,32 @@
+import { type Command, GLOBAL_ARGS } from "../command.ts";
+import { refuseTogether } from "../flag-pairs.ts";
+import { runStatusLine } from "../statusline-start.ts";
+
+export const statusline: Command = {
+  meta: {
+    name: "statusline",
+    description:
+      "Print a status line from the JSON that Claude Code hands to one, and store the limits that it tells",
+  },
+  args: {
+    color: { type: "boolean", description: "colours, whatever stdout is and NO_COLOR says" },
+    "no-color": { type: "boolean", description: "no colours, not even on a terminal" },
+    ...GLOBAL_ARGS,
+  },
+  examples: [
+    ["usagedb statusline < status.json", "model, cost, today, limits, context"],
+    ["usagedb hook install --statusline --color", "let Claude Code draw it, in colours"],
+    ["usagedb statusline --json < status.json", "the same as data"],
+  ],
+  run: async ({ args, env, output, now }) => {
+    refuseTogether("usagedb statusline", args, ["color", "no-color"]);
+    return await runStatusLine({
+      database: typeof args["db"] === "string" ? args["db"] : undefined,
+      color: args["color"] === true ? true : args["no-color"] === true ? false : undefined,
+      env,
+      now: now(),
+      isQuiet: output.isQuiet,
+      isJson: output.isJson,
+    });
+  },
+};
