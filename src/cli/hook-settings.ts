@@ -78,18 +78,15 @@ export function isOwnStatusLine(entry: unknown): boolean {
   return type === "command" && isOwnCommand(command, "statusline");
 }
 
-/** Our own commands only: one program, `hook` or `statusline`, options; nothing piped, joined or substituted. */
-function isOwnCommand(command: unknown, word: "hook" | "statusline"): boolean {
-  if (typeof command !== "string") return false;
-  const words = shellWords(command);
+/** Our own commands only: `usagedb` or Bun with our file, `hook` or `statusline`, options; nothing piped or joined. */
+function isOwnCommand(command: unknown, wanted: "hook" | "statusline"): boolean {
+  const words = typeof command === "string" ? shellWords(command) : null;
   if (words === null) return false;
-  const at = words.findIndex(isProgram);
-  const isRunner = words
-    .slice(0, at)
-    .every((before, index) => index === 0 || before.startsWith("--"));
-  return at >= 0 && isRunner && words[at + 1] === word && (words[at + 2] ?? "--").startsWith("--");
-}
-
-function isProgram(word: string): boolean {
-  return /(?:^|\/)(?:usagedb|cli\/bin\.ts)$/.test(word);
+  const at = words.findIndex((word) => /(?:^|\/)(?:usagedb|cli\/bin\.ts)$/.test(word));
+  const [runner, ...flags] = words.slice(0, Math.max(0, at));
+  const isRun =
+    runner === undefined ||
+    (/(?:^|\/)bun(?:\.exe)?$/.test(runner) && flags.every((flag) => flag.startsWith("--")));
+  const [word, option = "--"] = words.slice(at + 1);
+  return at >= 0 && isRun && word === wanted && option.startsWith("--");
 }

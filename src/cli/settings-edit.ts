@@ -31,6 +31,10 @@ export interface Install {
  * @throws {OperationError} SETTINGS_INVALID, or STATUS_LINE_TAKEN for another program's.
  */
 export function withHooks(text: string, install: Install, file: string): string {
+  return shallow(file, () => withHooksIn(text, install, file));
+}
+
+function withHooksIn(text: string, install: Install, file: string): string {
   return edited(text, file, function* (settings) {
     for (const event of Object.keys(hooksOf(settings, file)))
       if (!(HOOK_EVENTS as readonly string[]).includes(event))
@@ -63,11 +67,23 @@ export function withHooks(text: string, install: Install, file: string): string 
  * @throws {OperationError} SETTINGS_INVALID.
  */
 export function withoutHooks(text: string, file: string): string {
-  return edited(text, file, function* (settings) {
+  return shallow(file, () => edited(text, file, removed));
+
+  function* removed(settings: Settings): Generator<Change> {
     for (const event of Object.keys(hooksOf(settings, file)))
       yield* removals(settings, event, file);
     if (isOwnStatusLine(settings["statusLine"])) yield { path: ["statusLine"], value: undefined };
-  });
+  }
+}
+
+/** Settings so deep that they cannot be gone through are nobody's. */
+function shallow(file: string, edit: () => string): string {
+  try {
+    return edit();
+  } catch (cause) {
+    if (cause instanceof RangeError) return refuse(file, "it is nested too deeply", cause);
+    throw cause;
+  }
 }
 
 function* removals(settings: Settings, event: string, file: string): Generator<Change> {

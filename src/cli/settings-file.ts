@@ -1,11 +1,10 @@
 /** A settings file, read and replaced: copied first, swapped whole, never changed under another writer's hands. */
 import {
   closeSync,
-  copyFileSync,
-  constants,
   fchmodSync,
   fchownSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -13,7 +12,7 @@ import {
   renameSync,
   statSync,
   unlinkSync,
-  writeSync,
+  writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
 import { OperationError } from "../errors.ts";
@@ -62,14 +61,14 @@ export function replaceSettings(file: SettingsFile, options: ReplaceOptions): st
   const draft = `${path}.usagedb-${process.pid}.draft`;
   const descriptor = openSync(draft, "wx", PRIVATE);
   try {
-    writeSync(descriptor, options.text);
+    writeFileSync(descriptor, options.text);
     if (file.exists) takeOver(descriptor, path, options.isSecret);
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
   }
   try {
-    const copy = file.exists ? copyAside(path, options.now) : null;
+    const copy = file.exists ? copyAside(file, options.now) : null;
     const present = readSettings(path);
     if (present.text !== file.text || present.exists !== file.exists) refuseChanged(path);
     renameSync(draft, path);
@@ -88,14 +87,12 @@ function takeOver(descriptor: number, path: string, isSecret: boolean): void {
   if (uid !== process.geteuid?.()) fchownSync(descriptor, uid, gid);
 }
 
-function copyAside(path: string, now: number): string {
+function copyAside({ path, text }: SettingsFile, now: number): string {
   const stamp = new Date(now).toISOString().replace(/[-:]|\.\d+/g, "");
   for (let attempt = 0; ; attempt++) {
     const copy = `${path}.usagedb-${stamp}${attempt === 0 ? "" : `-${attempt}`}.backup`;
     try {
-      // Made first, so that it is private before there is anything in it.
-      closeSync(openSync(copy, "wx", PRIVATE));
-      copyFileSync(path, copy, constants.COPYFILE_FICLONE);
+      writeFileSync(copy, text, { flag: "wx", mode: PRIVATE, flush: true });
       return copy;
     } catch (error) {
       if (codeOf(error) !== "EEXIST") throw error;
@@ -114,12 +111,7 @@ function syncFolder(folder: string): void {
 
 /** A link to nothing is no missing file: writing would put one where the user put a link. */
 function isLink(path: string): boolean {
-  return statOfLink(path)?.isSymbolicLink() === true;
-}
-
-function statOfLink(path: string): import("node:fs").Stats | undefined {
-  const { lstatSync } = require("node:fs") as typeof import("node:fs");
-  return lstatSync(path, { throwIfNoEntry: false });
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
 }
 
 function codeOf(error: unknown): string | undefined {

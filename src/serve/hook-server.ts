@@ -59,7 +59,7 @@ const MAX_RECENT = 1000;
 const LOOK_INTERVAL_MS = 500;
 /** A connection that says nothing for so long is closed. */
 const IDLE_TIMEOUT_S = 30;
-const STOP_PATIENCE_MS = 2000;
+const STOP_PATIENCE_MS = 1000;
 const REQUEST_PATIENCE_MS = 1000;
 /** What a listener sends is not read. */
 const MAX_LISTENER_BYTES = 1024;
@@ -147,7 +147,10 @@ class Running implements HookServer {
 
   async #stop(): Promise<void> {
     clearInterval(this.#interval);
-    await Promise.race([this.#server.stop(), Bun.sleep(REQUEST_PATIENCE_MS)]);
+    void this.#server.stop();
+    // Connections that clients keep open say nothing more; requests that are under way are answered.
+    const deadline = performance.now() + REQUEST_PATIENCE_MS;
+    while (this.#server.pendingRequests > 0 && performance.now() < deadline) await Bun.sleep(2);
     await this.#server.stop(true);
     await this.#drainer.close(STOP_PATIENCE_MS);
     this.#spool.close();

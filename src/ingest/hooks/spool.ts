@@ -74,6 +74,8 @@ export class Spool implements Disposable {
    * @throws {OperationError} SPOOL_FAILED.
    */
   take(now: number): string[] {
+    // The next record of this process would go to the file that is taken, and be written once more.
+    this.close();
     const random = Math.random().toString(36).slice(2, 10);
     try {
       renameSync(this.path, `${this.path}-${now}-${pid}-${random}`);

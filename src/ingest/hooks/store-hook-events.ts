@@ -30,7 +30,8 @@ export function storeHookEvents(sink: EventSink, events: readonly HookEvent[]): 
 function storeHookEvent({ events, sessions }: EventSink, event: HookEvent): boolean {
   const { shape: _, fingerprint, isNamed, ...columns } = event;
   const { session_id, timestamp } = event;
-  sessions.upsert({ session_id, started_at: timestamp, last_seen_at: timestamp });
   const row = { ...columns, dedupe_key: `hook:${fingerprint}` };
-  return isNamed ? events.insert(row) : events.insertUnlessRepeated(row, REPEAT_WINDOW_MS);
+  const isNew = isNamed ? events.insert(row) : events.insertUnlessRepeated(row, REPEAT_WINDOW_MS);
+  if (isNew) sessions.upsert({ session_id, started_at: timestamp, last_seen_at: timestamp });
+  return isNew;
 }
