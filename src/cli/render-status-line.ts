@@ -1,5 +1,5 @@
 /** The status line as text: one line, the most useful first, because a narrow terminal cuts the end. */
-import { printable } from "./output.ts";
+import type { UsageWithin } from "../report/usage-within.ts";
 import type { StatusFacts } from "./status-facts.ts";
 
 type Tint = "plain" | "dim" | "green" | "yellow" | "red";
@@ -22,17 +22,31 @@ export function renderStatusLine(facts: StatusFacts, isColoured: boolean): strin
     isColoured && tint !== "plain" ? `${CODES[tint]}${text}${RESET}` : text;
   const share = (percent: number): string => tinted(`${Math.round(percent)}%`, tintOf(percent));
   const parts: string[] = [];
-  if (facts.model !== null) parts.push(printable(facts.model.slice(0, MAX_MODEL_LENGTH)));
+  if (facts.model !== null) parts.push(shown(facts.model.slice(0, MAX_MODEL_LENGTH)));
   if (facts.sessionCostUsd !== null) parts.push(`$${facts.sessionCostUsd.toFixed(2)} session`);
-  if (facts.today !== null) parts.push(`${shortCount(facts.today.tokens)} today`);
+  if (facts.today !== null) parts.push(`${renderToday(facts.today)} today`);
   const fiveHour = limitOf(facts, "five_hour");
   const left = facts.blockLeftMs === null ? "" : `${shortTime(facts.blockLeftMs)} left`;
-  if (fiveHour !== undefined)
-    parts.push(["5h", share(fiveHour.usedPercent), tinted(left, "dim")].filter(Boolean).join(" "));
+  const used = fiveHour === undefined ? "" : share(fiveHour.usedPercent);
+  if (used !== "" || left !== "")
+    parts.push(["5h", used, left === "" ? "" : tinted(left, "dim")].filter(Boolean).join(" "));
   const sevenDay = limitOf(facts, "seven_day");
   if (sevenDay !== undefined) parts.push(`7d ${share(sevenDay.usedPercent)}`);
   if (facts.contextPercent !== null) parts.push(`ctx ${share(facts.contextPercent)}`);
   return parts.length === 0 ? "usagedb: nothing to show yet" : parts.join(tinted(" | ", "dim"));
+}
+
+/** A name that cannot act on a terminal. Most are plain, and whatever else there is need not be loaded for them. */
+function shown(name: string): string {
+  if (/^[\x20-\x7e]*$/.test(name)) return name;
+  return (require("./output.ts") as typeof import("./output.ts")).printable(name);
+}
+
+/** The cost, with a plus when some of it is not known; the tokens when none of it is. */
+function renderToday({ tokens, costUsd, isUnpriced }: UsageWithin): string {
+  return costUsd === null
+    ? `${shortCount(tokens)} tokens`
+    : `$${costUsd.toFixed(2)}${isUnpriced ? "+" : ""}`;
 }
 
 function limitOf(
@@ -53,11 +67,11 @@ function shortCount(count: number): string {
   for (const unit of ["", "K", "M", "B"]) {
     if (rest < 999.5 || unit === "B") {
       const digits = unit !== "" && rest < 9.95 ? 1 : 0;
-      return `${rest.toFixed(digits)}${unit} tokens`;
+      return `${rest.toFixed(digits)}${unit}`;
     }
     rest /= 1000;
   }
-  return `${count} tokens`;
+  return String(count);
 }
 
 /** 2h10m, 45m, under a minute as 0m. */

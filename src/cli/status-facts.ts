@@ -6,12 +6,11 @@ import {
   type ClaudeStatus,
   samplesOf,
 } from "../ingest/claude/status-line.ts";
+import { activeBlockEnd } from "../report/active-block.ts";
+import { machineDay } from "../report/machine-day.ts";
 import { usageWithin, type UsageWithin } from "../report/usage-within.ts";
 import { openReadyDatabase } from "../store/ready-database.ts";
-import { UsageConfigStore } from "../store/usage-config.ts";
 import { UsageLimitSampleStore } from "../store/usage-limit-samples.ts";
-import { UsageRollupStore } from "../store/usage-rollups.ts";
-import { notedDay } from "./day-note.ts";
 
 export interface StatusFacts {
   readonly model: string | null;
@@ -21,7 +20,7 @@ export interface StatusFacts {
   readonly contextPercent: number | null;
   /** The official limits that still hold. */
   readonly limits: readonly ClaudeLimit[];
-  /** Until the five-hour block ends; null when nobody said. */
+  /** Until the five-hour block ends; null when none is active. */
   readonly blockLeftMs: number | null;
 }
 
@@ -29,7 +28,6 @@ export interface StatusQuestion {
   readonly status: ClaudeStatus;
   readonly database: string;
   readonly now: number;
-  readonly env: Readonly<Record<string, string | undefined>>;
   /** Told why the database has no part in the answer. */
   readonly onTrouble: (text: string) => void;
 }
@@ -49,7 +47,9 @@ export function statusFacts(question: StatusQuestion): StatusFacts {
     if (!limits.some(({ name }) => name === limit.name)) limits.push(limit);
   // A window that has ended says nothing of the one that followed.
   const held = limits.filter(({ resetsAt }) => resetsAt === null || resetsAt > now);
-  const blockEnd = held.find(({ name }) => name === "five_hour")?.resetsAt ?? null;
+  // What the maker says of its window beats what is worked out.
+  const blockEnd =
+    held.find(({ name }) => name === "five_hour")?.resetsAt ?? known.blockEndMs ?? null;
   return {
     model: status.model,
     sessionCostUsd: status.sessionCostUsd,
@@ -63,9 +63,10 @@ export function statusFacts(question: StatusQuestion): StatusFacts {
 interface Known {
   readonly today: UsageWithin | null;
   readonly limits: readonly ClaudeLimit[];
+  readonly blockEndMs: number | null;
 }
 
-const UNKNOWN: Known = { today: null, limits: [] };
+const UNKNOWN: Known = { today: null, limits: [], blockEndMs: null };
 
 function withDatabase(question: StatusQuestion): Known {
   let connection: Connection | null = null;
@@ -81,21 +82,18 @@ function withDatabase(question: StatusQuestion): Known {
 }
 
 function ask(connection: Connection, question: StatusQuestion): Known {
-  const { status, database, now, env, onTrouble } = question;
-  const clock = (): number => now;
-  const samples = new UsageLimitSampleStore(connection, clock);
+  const { status, now, onTrouble } = question;
+  const samples = new UsageLimitSampleStore(connection, () => now);
   try {
     samples.record(samplesOf(status, now));
   } catch (error) {
     // Somebody writes: the same limits come again with the next line.
     onTrouble(describe(error));
   }
-  const config = new UsageConfigStore(connection, clock).get();
-  const setting = { timeZone: config?.timezone ?? "auto", resetHour: config?.reset_hour ?? 0 };
-  const day = notedDay(database, now, setting, env);
-  const range = { fromMs: day.startMs, toMs: day.endMs };
+  const { startMs, endMs } = today(connection, now);
   return {
-    today: usageWithin(new UsageRollupStore(connection), range),
+    today: usageWithin(connection, startMs, endMs),
+    blockEndMs: activeBlockEnd(connection, CLAUDE_AGENT, now),
     limits: SHOWN_LIMITS.flatMap((name) => {
       if (status.limits.some((limit) => limit.name === name)) return [];
       const sample = samples.newest(CLAUDE_AGENT, name);
@@ -104,6 +102,19 @@ function ask(connection: Connection, question: StatusQuestion): Known {
       return [{ name, usedPercent: sample.used_percent, resetsAt: sample.resets_at }];
     }),
   };
+}
+
+/** The local day by the settings. */
+function today(connection: Connection, now: number): { startMs: number; endMs: number } {
+  const sql = "SELECT timezone, reset_hour FROM usage_config WHERE is_active = 1";
+  const [timeZone = "auto", hour = 0] =
+    connection.prepare(sql, "read the settings").values()[0] ?? [];
+  const resetHour = Number(hour ?? 0);
+  const day = timeZone === "auto" ? machineDay(connection, now, resetHour) : null;
+  if (day !== null) return day;
+  const { dayOf } = require("../report/local-days.ts") as typeof import("../report/local-days.ts");
+  const zone = timeZone === "auto" ? Temporal.Now.timeZoneId() : String(timeZone);
+  return dayOf(now, { timeZone: zone, resetHour });
 }
 
 /**

@@ -4,8 +4,7 @@
  */
 import type { ExitCode } from "../errors.ts";
 import { readClaudeStatus } from "../ingest/claude/status-line.ts";
-import { databasePath } from "./paths.ts";
-import { isTerminal, readStdin } from "./read-stdin.ts";
+import { readStdin } from "./read-stdin.ts";
 import { renderStatusLine } from "./render-status-line.ts";
 import { statusFacts } from "./status-facts.ts";
 
@@ -13,7 +12,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 export interface StatusLineRun {
   readonly database: string | undefined;
-  /** True or false when a flag said so. */
+  /** An agent draws colours though it is no terminal, so nothing but a flag tells whether they are wanted. */
   readonly color: boolean | undefined;
   readonly env: Env;
   readonly now: number;
@@ -21,7 +20,6 @@ export interface StatusLineRun {
   readonly isJson: boolean;
 }
 
-const STDOUT = 1;
 /** Far above what an agent sends. */
 const STDIN_LIMITS = { maxBytes: 4 << 20, timeoutMs: 1000 } as const;
 
@@ -44,16 +42,20 @@ export async function runStatusLine(run: StatusLineRun): Promise<ExitCode> {
   const status = readClaudeStatus(input.kind === "text" ? input.text : "");
   const facts = statusFacts({
     status,
-    database: databasePath(run.database, env),
+    database: run.database ?? defaultDatabase(env),
     now,
-    env,
     onTrouble,
   });
   if (isJson) {
     const { renderJson } = await import("./output.ts");
     console.log(renderJson(facts));
-  } else console.log(renderStatusLine(facts, isColoured(run)));
+  } else console.log(renderStatusLine(facts, run.color === true));
   return 0;
+}
+
+/** Loaded only for a line without `--db`. */
+function defaultDatabase(env: Env): string {
+  return (require("./paths.ts") as typeof import("./paths.ts")).databasePath(undefined, env);
 }
 
 const REASONS = {
@@ -61,12 +63,6 @@ const REASONS = {
   "too long": "too long",
   late: "open and silent",
 } as const;
-
-/** A flag decides; else a terminal has colours unless NO_COLOR is set. */
-function isColoured({ color, env }: StatusLineRun): boolean {
-  if (color !== undefined) return color;
-  return (env["NO_COLOR"] ?? "") === "" && isTerminal(STDOUT);
-}
 
 /** Reads `[--db FILE] [--color | --no-color]`; null for every other line, wrong ones included. */
 function readPlainLine(argv: readonly string[]): Pick<StatusLineRun, "database" | "color"> | null {

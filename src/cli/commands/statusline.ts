@@ -9,8 +9,8 @@ export const statusline: Command = {
       "Print a status line from the JSON that Claude Code hands to one, and store the limits that it tells",
   },
   args: {
-    color: { type: "boolean", description: "colours, whatever stdout is and NO_COLOR says" },
-    "no-color": { type: "boolean", description: "no colours, not even on a terminal" },
+    color: { type: "boolean", description: "with colours, whatever NO_COLOR says" },
+    "no-color": { type: "boolean", description: "without colours (the default)" },
     ...GLOBAL_ARGS,
   },
   examples: [

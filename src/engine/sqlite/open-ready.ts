@@ -1,10 +1,12 @@
 /** Opening a database that needs no care: for programs whose whole life is a few milliseconds and one small write. */
-import { lstatSync } from "node:fs";
-import { Database } from "bun:sqlite";
+import { constants, Database } from "bun:sqlite";
 import type { MigrationSource } from "../source.ts";
 import { isUpToDate } from "../up-to-date.ts";
 import { Connection } from "./connection.ts";
 import { LEDGER_HEAD_SQL, ledgerHeadOf } from "./peek.ts";
+
+/** No file is made, and no link is followed. */
+const OPEN_FLAGS = constants.SQLITE_OPEN_READWRITE | constants.SQLITE_OPEN_NOFOLLOW;
 
 /**
  * Opens an existing file on which nothing is pending, edited, missing or drifted for certain; null when anything at
@@ -18,9 +20,7 @@ export function openReady(
 ): Connection | null {
   let connection: Connection | null = null;
   try {
-    if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return null;
-    const database = new Database(path, { create: false, readwrite: true });
-    connection = new Connection(database, path);
+    connection = new Connection(new Database(path, OPEN_FLAGS), path);
     // One call runs them all; what needs WAL was settled when the file was made.
     connection.runOnce(
       `PRAGMA busy_timeout = ${busyTimeoutMs};

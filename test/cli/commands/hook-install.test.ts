@@ -105,7 +105,7 @@ describe("usagedb hook install", () => {
     expect(await shell(command, '{"session_id":"s","hook_event_name":"Stop"}')).toBe("");
     expect(existsSync(folder.at("evil"))).toBe(false);
     const line = await shell((statusLine as { command: string }).command, "{}");
-    expect(line).toBe("0 tokens today\n");
+    expect(line).toBe("$0.00 today\n");
     const { openUsageDb } = await import("../../../src/index.ts");
     using db = openUsageDb(database, { mode: "read" });
     expect(db.events.recent()).toMatchObject([{ source_app: "my app", hook_event_type: "Stop" }]);
