@@ -43,10 +43,7 @@ export const serve: Command = {
   examples: [
     ["usagedb serve --hooks", "take what `usagedb hook install --http` sends"],
     ["usagedb serve --hooks --origin http://localhost:5173", "and let a dashboard in"],
-    [
-      'curl -H "Authorization: Bearer $(cat TOKEN-FILE)" http://127.0.0.1:4000/events/recent',
-      "read the newest events",
-    ],
+    ["usagedb serve --hooks --port 4711", "on another port; `hook install` takes the same flag"],
   ],
   run: async (context) => {
     const { args, output, env } = context;

@@ -15,7 +15,10 @@ export const statusline: Command = {
   },
   examples: [
     ["usagedb statusline < status.json", "model, cost, today, limits, context"],
-    ["usagedb hook install --statusline --color", "let Claude Code draw it, in colours"],
+    [
+      "usagedb statusline --color < status.json",
+      "in colours; `hook install --statusline` writes it",
+    ],
     ["usagedb statusline --json < status.json", "the same as data"],
   ],
   run: async ({ args, env, output, now }) => {
