@@ -3,7 +3,9 @@ import type { Connection } from "../engine/sqlite/connection.ts";
 import { HOUR_MS } from "../store/token-counts.ts";
 
 const BLOCK_MS = 5 * HOUR_MS;
-const STEP_MS = 24 * HOUR_MS;
+const FIRST_STEP_MS = 24 * HOUR_MS;
+/** Nobody works for so long without a pause; who does is told nothing rather than a guess. */
+const MAX_RUN_MS = 60 * 24 * HOUR_MS;
 
 interface Hour {
   readonly hour: number;
@@ -14,7 +16,7 @@ interface Hour {
 /**
  * When the block of an agent that is active at `nowMs` ends; null when none is. The blocks are those of
  * `reportBlocks`: after more than five hours without a message the next one begins a block whatever was before, so
- * only what followed the last such pause is read.
+ * only what followed the last such pause is read. Null too when there was none in 60 days.
  */
 export function activeBlockEnd(
   connection: Connection,
@@ -23,7 +25,7 @@ export function activeBlockEnd(
 ): number | null {
   let startMs: number | null = null;
   let lastAt = 0;
-  for (const hour of hoursSincePause(connection, agent, nowMs)) {
+  for (const hour of hoursSincePause(connection, agent, nowMs) ?? []) {
     const isBeyond =
       startMs === null || hour.firstAt - startMs > BLOCK_MS || hour.firstAt - lastAt > BLOCK_MS;
     // A message at the very end of a block belongs to it, and those after it in that hour begin the next.
@@ -35,21 +37,23 @@ export function activeBlockEnd(
   return startMs + BLOCK_MS;
 }
 
-/** Hours with usage since the last pause of more than five hours, ascending. */
-function hoursSincePause(connection: Connection, agent: string, nowMs: number): Hour[] {
+/** Hours with usage since the last pause of more than five hours, ascending; null when that is too long ago. */
+function hoursSincePause(connection: Connection, agent: string, nowMs: number): Hour[] | null {
   const found: Hour[] = [];
-  for (let toMs = nowMs + 1; ; toMs -= STEP_MS) {
-    const hours = readHours(connection, agent, toMs - STEP_MS, toMs);
-    for (const hour of hours.toReversed()) {
+  let toMs = nowMs + 1;
+  for (let stepMs = FIRST_STEP_MS; nowMs - toMs < MAX_RUN_MS; stepMs *= 4) {
+    const fromMs = toMs - stepMs;
+    for (const hour of readHours(connection, agent, fromMs, toMs).toReversed()) {
       const after = found.at(-1);
       if (after !== undefined && after.firstAt - hour.lastAt > BLOCK_MS) return found.toReversed();
       found.push(hour);
     }
-    // The next step would begin further back than any pause in it could matter.
-    const earliest = found.at(-1);
-    if (earliest === undefined || earliest.firstAt - (toMs - STEP_MS) > BLOCK_MS + HOUR_MS)
-      return found.toReversed();
+    // What is further back than any message of the pause could be is of no matter.
+    const earliest = found.at(-1)?.firstAt ?? nowMs;
+    if (earliest - fromMs > BLOCK_MS + HOUR_MS) return found.toReversed();
+    toMs = fromMs;
   }
+  return null;
 }
 
 function readHours(connection: Connection, agent: string, fromMs: number, toMs: number): Hour[] {

@@ -39,6 +39,23 @@ describe("activeBlockEnd()", () => {
     );
   });
 
+  it("says nothing of who made no pause in two months, rather than read years", () => {
+    using clocked = clockedDb();
+    const { db } = clocked;
+    const every4Hours = (days: number, prefix: string): void => {
+      const messages = Array.from({ length: days * 6 }, (_, number) =>
+        message({ message_id: `${prefix}${number}`, timestamp: NOON - number * 4 * HOUR }),
+      );
+      db.messages.record(messages);
+    };
+    every4Hours(20, "m");
+    const { blocks } = reportBlocks(db, { timeZone: "UTC", nowMs: NOON });
+    const end = activeBlockEnd(db.connection, "claude", NOON) ?? 0;
+    expect(new Date(end).toISOString()).toBe(blocks.at(-1)?.endTime ?? "");
+    every4Hours(120, "n");
+    expect(activeBlockEnd(db.connection, "claude", NOON)).toBeNull();
+  });
+
   it("knows each agent's own", () => {
     using clocked = clockedDb();
     const { db } = clocked;
