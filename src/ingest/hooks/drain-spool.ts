@@ -30,12 +30,15 @@ export function* drainSpool(
   now: number,
 ): Generator<DrainReport, DrainReport> {
   let sum = NOTHING;
-  for (const file of spool.take(now)) {
-    for (const batch of batchesOf(file)) {
-      sum = add(sum, storeBatch(sink, spool, batch));
-      yield sum;
+  // What is left of earlier drains goes first: while the database takes nothing, nothing more is taken from the spool.
+  for (const files of [() => spool.taken(), () => spool.take(now)]) {
+    for (const file of files()) {
+      for (const batch of batchesOf(file)) {
+        sum = add(sum, storeBatch(sink, spool, batch));
+        yield sum;
+      }
+      spool.release(file);
     }
-    spool.release(file);
   }
   return sum;
 }

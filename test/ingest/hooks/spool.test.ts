@@ -124,6 +124,11 @@ describe("Spool", () => {
       await using _lock = await holdLock(at.db.connection.path);
       expect(codeOf(() => drainBeside(at.db, NOON))).toBe("DATABASE_BUSY");
       at.spool.append([eventOf(2)]);
+      // However often it is tried: one file that was taken, and the spool.
+      for (let times = 0; times < 3; times++)
+        expect(codeOf(() => drainBeside(at.db, NOON + times))).toBe("DATABASE_BUSY");
+      const names = readdirSync(at.folder.path).filter((name) => name.includes("spool"));
+      expect(names).toHaveLength(2);
     }
     expect(drainBeside(at.db, NOON).stored).toBe(2);
   });
