@@ -4,6 +4,8 @@ import type { Sample } from "./contender.ts";
 export interface SpawnOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** What it reads from stdin; nothing when left out. */
+  readonly stdin?: string;
   /** Words that the output must hold: a contender that fails quickly would win. */
   readonly expect?: RegExp;
 }
@@ -17,6 +19,7 @@ export function spawnTimed(cmd: readonly string[], options: SpawnOptions = {}): 
   const startedAt = performance.now();
   const { exitCode, stdout, stderr, resourceUsage } = Bun.spawnSync({
     cmd: [...cmd],
+    stdin: options.stdin === undefined ? "ignore" : Buffer.from(options.stdin),
     stdout: "pipe",
     stderr: "pipe",
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),

@@ -442,6 +442,48 @@ export const ERROR_CATALOGUE = Object.freeze({
     "The clock disagrees with the newest writes, so a prune might delete fresh rows.",
     "Correct the clock; if it is right, pass `--trust-clock`.",
   ),
+  HOOK_EVENT_INVALID: entry(
+    "caller",
+    1,
+    "What a hook handed over is no event: not JSON, or without a session and a type.",
+    "Hand over a hook's own JSON, or `source_app`, `session_id`, `hook_event_type` and `payload`.",
+  ),
+  SPOOL_FAILED: entry(
+    "operator",
+    1,
+    "The file beside the database that takes events while it is busy could not be read or written.",
+    "Give this user write permission on the database's folder, and free some space.",
+  ),
+  TOKEN_FILE_INVALID: entry(
+    "operator",
+    1,
+    "The file with the server's token is a link, holds no token, or may be read by others.",
+    "Remove the file, or make it readable by its owner only; a new one is written when there is none.",
+  ),
+  SERVER_CANNOT_LISTEN: entry(
+    "operator",
+    1,
+    "The port is taken, or may not be used.",
+    "Stop the other program, or name another port with `--port`.",
+  ),
+  SETTINGS_INVALID: entry(
+    "operator",
+    1,
+    "The agent's settings file is not the JSON that its entries can be edited in; it is left as it is.",
+    "Mend the file by hand, or name another with `--settings`.",
+  ),
+  SETTINGS_CHANGED: entry(
+    "operator",
+    1,
+    "Another program wrote the settings file at the same moment; it is left as it is.",
+    "Run the command again.",
+  ),
+  STATUS_LINE_TAKEN: entry(
+    "operator",
+    1,
+    "The settings file has a status line of another program, which is left as it is.",
+    "Remove `statusLine` from the settings file, or leave out `--statusline`.",
+  ),
   CANCELLED: entry(
     "operator",
     130,

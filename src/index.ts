@@ -8,6 +8,7 @@ export type { DatedRates, Price, PriceKind } from "./store/prices.ts";
 export type { Rate, Rates } from "./store/rates.ts";
 export type { Session, SessionUpdate } from "./store/sessions.ts";
 export type { UsageConfig } from "./store/usage-config.ts";
+export type { NewUsageLimitSample, UsageLimitSample } from "./store/usage-limit-samples.ts";
 export type { NewUsageMessage, RecordOutcome, UsageMessage } from "./store/usage-messages.ts";
 export type { UsageRollup } from "./store/usage-rollups.ts";
 export type {

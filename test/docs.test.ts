@@ -139,9 +139,10 @@ describe("the package", () => {
       `import { openUsageDb, type UsageSnapshot } from "usagedb";
        import { initDatabase } from "usagedb/db";
        import { createMigrator } from "usagedb/migrate";
+       import { startHookServer } from "usagedb/serve";
        import { UsageDbError } from "usagedb/errors";
        const rows: UsageSnapshot[] = openUsageDb(":memory:").snapshots.list({ limit: 1 });
-       export const used = [rows, createMigrator, initDatabase, UsageDbError];
+       export const used = [rows, createMigrator, initDatabase, startHookServer, UsageDbError];
        // @ts-expect-error a misspelt option is refused by the types too
        openUsageDb(":memory:", { busyTimeout: 1 });
       `,

@@ -1,6 +1,7 @@
 /** Every benchmark, in the order of the table. */
 import type { Benchmark } from "../contender.ts";
 import { batch } from "./batch.ts";
+import { agent } from "./agent.ts";
 import { fresh } from "./fresh.ts";
 import { hazards } from "./hazards.ts";
 import { insert } from "./insert.ts";
@@ -24,4 +25,5 @@ export const BENCHMARKS: readonly Benchmark[] = [
   prune,
   rehearse,
   batch,
+  agent,
 ];

@@ -3,6 +3,7 @@
 
 -- unused-index: idx_bars_cache_provider: an index of the seed documents, for those who look at bars by provider
 -- unused-index: idx_events_hook_event_type: an index of the seed documents, for those who look at events by type
+-- unused-index: idx_events_source_app: lists of an event's sources jump through it, value by value
 -- unindexed-key: usage_message_rows (agent_name_id): names are never deleted, and every message would pay for the index
 -- unindexed-key: usage_message_rows (project_name_id): names are never deleted, and every message would pay for the index
 -- unindexed-key: usage_message_rows (model_name_id): names are never deleted, and every message would pay for the index
@@ -38,6 +39,34 @@ SELECT 1 FROM events WHERE dedupe_key = ?;
 -- query: the newest events
 -- expect: SCAN events USING INDEX idx_events_timestamp
 SELECT id, source_app, session_id, hook_event_type, payload, chat, summary, model_name, timestamp, dedupe_key FROM events ORDER BY timestamp DESC, id DESC LIMIT ?;
+
+-- query: the same event within a while
+-- expect: SEARCH events USING INDEX idx_events_dedupe_key (dedupe_key>? AND dedupe_key<?)
+SELECT 1 FROM events WHERE dedupe_key >= ?1 || '@' AND dedupe_key < ?1 || 'A' AND timestamp BETWEEN ?2 AND ?3 LIMIT 1;
+
+-- query: the events since one
+-- expect: SEARCH events USING INTEGER PRIMARY KEY (rowid>?)
+SELECT id, source_app, session_id, hook_event_type, payload, chat, summary, model_name, timestamp, dedupe_key FROM events WHERE id > ? ORDER BY id LIMIT ?;
+
+-- query: the event stored last
+-- expect: SEARCH events
+SELECT max(id) FROM events;
+
+-- query: the last limit that a session told
+-- expect: SEARCH usage_limit_samples USING INDEX idx_usage_limit_samples_session_id (session_id=? AND agent=? AND limit_name=?)
+SELECT used_percent, resets_at, window_minutes FROM usage_limit_samples WHERE session_id = ? AND agent = ? AND limit_name = ? ORDER BY observed_at DESC, id DESC LIMIT 1;
+
+-- query: the last that is known of a limit
+-- expect: SEARCH usage_limit_samples USING INDEX idx_usage_limit_samples_observed_at (agent=? AND limit_name=?)
+SELECT id, agent, limit_name, window_minutes, used_percent, resets_at, observed_at, session_id FROM usage_limit_samples WHERE agent = ? AND limit_name = ? ORDER BY observed_at DESC, id DESC LIMIT 1;
+
+-- query: the sum of some hours
+-- expect: SEARCH usage_rollups USING PRIMARY KEY (hour>? AND hour<?)
+SELECT sum(input_tokens + output_tokens + cache_write_5m_tokens + cache_write_1h_tokens + cache_read_tokens), sum(cost_picousd), count(cost_picousd), count(*) FROM usage_rollups WHERE hour >= ? AND hour < ?;
+
+-- query: the hours that a block may hang on
+-- expect: SEARCH usage_rollups USING PRIMARY KEY (hour>? AND hour<?)
+SELECT hour, min(coalesce(first_at, hour)), max(coalesce(last_at, hour)) FROM usage_rollups WHERE hour >= ? AND hour < ? AND agent = ? GROUP BY hour ORDER BY hour;
 
 -- query: the active settings
 -- expect: SEARCH usage_config USING INDEX idx_usage_config_active (is_active=?)

@@ -1,8 +1,16 @@
 #!/usr/bin/env -S bun --no-env-file --config=/dev/null
-/** The `usagedb` program. */
-import { GUEST_FLAG } from "./guest-flag.ts";
-import { main } from "./main.ts";
-
+/** The `usagedb` program. What an agent runs at every step starts with a few modules; all else with the whole. */
 const argv = process.argv.slice(2);
-if (argv[0] === GUEST_FLAG) await (await import("./guest-process.ts")).beGuest();
-else process.exitCode = await main({ argv, env: process.env });
+const [command, ...rest] = argv;
+
+if (command === "statusline") {
+  const { startStatusLine } = await import("./statusline-start.ts");
+  process.exitCode = await startStatusLine(rest, process.env);
+} else if (command === "hook") {
+  const { startHook } = await import("./hook-start.ts");
+  process.exitCode = await startHook(rest, process.env);
+} else {
+  const { GUEST_FLAG } = await import("./guest-flag.ts");
+  if (command === GUEST_FLAG) await (await import("./guest-process.ts")).beGuest();
+  else process.exitCode = await (await import("./main.ts")).main({ argv, env: process.env });
+}

@@ -15,6 +15,12 @@ export function databasePath(flag: string | boolean | undefined, env: Env): stri
   return `${data}/usagedb/usage.db`;
 }
 
+/** The settings of Claude Code for this user: in the first folder that CLAUDE_CONFIG_DIR names, else in ~/.claude. */
+export function claudeSettingsPath(env: Env): string {
+  const configured = (env["CLAUDE_CONFIG_DIR"] ?? "").split(",")[0]?.trim() ?? "";
+  return `${configured === "" ? `${homeOf(env)}/.claude` : configured}/settings.json`;
+}
+
 /** @throws {InputError} VALUE_INVALID when the environment names no home. */
 function homeOf(env: Env): string {
   const home = env["HOME"] ?? env["USERPROFILE"];

@@ -1,5 +1,7 @@
 /** Syncing as the command line does it: where to look, progress, and what was odd. */
 import { AGENT_NAMES, AGENTS, type AgentName, type TranscriptSources } from "../ingest/agents.ts";
+import { drainBeside } from "../ingest/hooks/drain-spool.ts";
+import { spoolPath } from "../ingest/hooks/spool.ts";
 import { type SyncReport, syncTranscripts } from "../ingest/sync.ts";
 import { transcriptSources } from "../ingest/transcript-sources.ts";
 import type { UsageDb } from "../usage-db.ts";
@@ -35,6 +37,7 @@ export async function syncFromContext(
   { env, output, interruptSignal }: CommandContext,
   agents: readonly AgentName[] = AGENT_NAMES,
 ): Promise<TranscriptSync> {
+  await bringInSpooled(db, output);
   const all = sourcesFromContext({ env });
   const sources = Object.fromEntries(
     agents.flatMap((agent) => (all[agent] === undefined ? [] : [[agent, all[agent]]])),
@@ -53,6 +56,16 @@ export async function syncFromContext(
   } finally {
     progress.clear();
   }
+}
+
+/** Hook events that came while the database was busy. */
+async function bringInSpooled(db: UsageDb, output: CommandContext["output"]): Promise<void> {
+  const { stored, refused } = drainBeside(db, db.now());
+  if (stored > 0) output.note(`Brought in ${stored} spooled hook event(s).`);
+  if (refused > 0)
+    await output.warn(
+      `${refused} spooled line(s) are no events; they are kept in ${spoolPath(db.connection.path)}.refused.`,
+    );
 }
 
 /** Says what a sync could not use, and where nothing was found. */

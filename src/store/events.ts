@@ -5,6 +5,7 @@ import {
   checkJson,
   checkKeys,
   checkNonEmpty,
+  checkOneOf,
   checkText,
   checkTimestamp,
 } from "./checks.ts";
@@ -103,6 +104,34 @@ export class EventStore {
     }, "store an event");
   }
 
+  /**
+   * Stores an event whose key names what it says rather than the event itself, unless one with that key stands
+   * within `windowMs` of it; false when it does. The stored key carries the time, so what is said again later is
+   * stored again, and the same event handed over twice never is.
+   * @throws {InputError} VALUE_INVALID; CONSTRAINT_VIOLATED for payload text that is not JSON.
+   */
+  insertUnlessRepeated(
+    event: NewEvent & { readonly dedupe_key: string },
+    windowMs: number,
+  ): boolean {
+    const timestamp = checkTimestamp("timestamp", event.timestamp ?? this.#now());
+    const key = checkNonEmpty("dedupe_key", event.dedupe_key);
+    return this.#connection.transaction(() => {
+      // "@" is followed by "A" in the order of text, so this is every key that is `key` with a time.
+      const isRepeated =
+        this.#connection
+          .prepare(
+            `SELECT 1
+             FROM events
+             WHERE dedupe_key >= ?1 || '@' AND dedupe_key < ?1 || 'A' AND timestamp BETWEEN ?2 AND ?3
+             LIMIT 1`,
+            "read events",
+          )
+          .values(key, timestamp - windowMs, timestamp + windowMs).length > 0;
+      return !isRepeated && this.insert({ ...event, timestamp, dedupe_key: `${key}@${timestamp}` });
+    }, "store an event");
+  }
+
   /** True when an event with this dedupe key is stored. */
   has(dedupeKey: string): boolean {
     return (
@@ -120,5 +149,45 @@ export class EventStore {
         "read events",
       )
       .all(checkInteger("limit", limit, 1, 1_000_000));
+  }
+
+  /** Events that were stored after the one with this id, in the order of storing. */
+  after(id: number, limit = 1000): UsageEvent[] {
+    return this.#connection
+      .prepare<UsageEvent>(
+        `SELECT ${EVENT_COLUMNS.join(", ")} FROM events WHERE id > ? ORDER BY id LIMIT ?`,
+        "read events",
+      )
+      .all(
+        checkInteger("id", id, 0, Number.MAX_SAFE_INTEGER),
+        checkInteger("limit", limit, 1, 1_000_000),
+      );
+  }
+
+  /** The id of the event stored last; 0 when there is none. */
+  newestId(): number {
+    return Number(
+      this.#connection.prepare("SELECT max(id) FROM events", "read events").values()[0]?.[0] ?? 0,
+    );
+  }
+
+  /**
+   * The different values of a column, descending, found by jumping through its index: the time depends on how many
+   * there are, not on how many events.
+   */
+  distinct(column: "source_app" | "session_id" | "hook_event_type", limit = 1000): string[] {
+    const name = checkOneOf("column", column, ["source_app", "session_id", "hook_event_type"]);
+    return this.#connection
+      .prepare(
+        `WITH RECURSIVE found(value) AS (
+           SELECT max(${name}) FROM events
+           UNION ALL
+           SELECT (SELECT max(${name}) FROM events WHERE ${name} < value) FROM found WHERE value IS NOT NULL
+         )
+         SELECT value FROM found WHERE value IS NOT NULL LIMIT ?`,
+        "read events",
+      )
+      .values(checkInteger("limit", limit, 1, 1_000_000))
+      .map(([value]) => String(value));
   }
 }

@@ -6,6 +6,7 @@ import { PriceStore } from "./prices.ts";
 import { SessionStore } from "./sessions.ts";
 import { UsageConfigStore } from "./usage-config.ts";
 import { ownHost } from "./usage-host.ts";
+import { UsageLimitSampleStore } from "./usage-limit-samples.ts";
 import { UsageMessageStore } from "./usage-messages.ts";
 import { UsageRollupStore } from "./usage-rollups.ts";
 import { UsageSnapshotStore } from "./usage-snapshots.ts";
@@ -27,6 +28,7 @@ export interface UsageStore {
   readonly rollups: UsageRollupStore;
   readonly prices: PriceStore;
   readonly sources: UsageSourceStore;
+  readonly limitSamples: UsageLimitSampleStore;
   readonly bars: BarStore;
   /** The name by which other machines know this database; made up, and written, at the first call. */
   readonly host: () => string;
@@ -54,6 +56,7 @@ export function createUsageStore(
     rollups,
     prices,
     sources: new UsageSourceStore(connection, now),
+    limitSamples: new UsageLimitSampleStore(connection, now),
     bars: new BarStore(connection, now),
     host: () => ownHost(connection, now),
   };

@@ -14,17 +14,19 @@ export interface CliOptions {
   readonly program?: string;
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** What it reads from stdin; nothing when left out. */
+  readonly stdin?: string;
 }
 
 /** Runs the program to its end; nothing of the caller's environment but PATH reaches it. */
 export async function spawnCli(
   argv: readonly string[],
-  { program = "src/cli/bin.ts", cwd = ROOT, env = {} }: CliOptions = {},
+  { program = "src/cli/bin.ts", cwd = ROOT, env = {}, stdin }: CliOptions = {},
 ): Promise<CliResult> {
   const child = Bun.spawn([process.execPath, "--no-env-file", join(ROOT, program), ...argv], {
     cwd,
     env: { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", ...env },
-    stdin: "ignore",
+    stdin: stdin === undefined ? "ignore" : Buffer.from(stdin),
     stdout: "pipe",
     stderr: "pipe",
   });

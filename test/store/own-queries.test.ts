@@ -3,9 +3,11 @@ import { Connection } from "../../src/engine/sqlite/connection.ts";
 import { checkPlans } from "../../src/engine/sqlite/plans.ts";
 import { canonicalSql } from "../../src/migration/canonical-sql.ts";
 import { parseQueries } from "../../src/migration/queries.ts";
+import { activeBlockEnd } from "../../src/report/active-block.ts";
 import { reportBlocks } from "../../src/report/blocks.ts";
 import { reportDaily } from "../../src/report/daily.ts";
 import { reportSessions } from "../../src/report/sessions.ts";
+import { usageWithin } from "../../src/report/usage-within.ts";
 import { OWN_QUERIES } from "../../src/store/own-queries.ts";
 import { clockedDb, NOON } from "../support/usage-db.ts";
 
@@ -29,6 +31,16 @@ async function statementsOfTheCode(): Promise<Set<string>> {
     db.sessions.recent();
     db.events.has("key");
     db.events.recent();
+    db.events.insertUnlessRepeated(
+      { source_app: "a", session_id: "s", hook_event_type: "Stop", payload: {}, dedupe_key: "k" },
+      60_000,
+    );
+    db.events.after(db.events.newestId());
+    const limit = { agent: "claude", limit_name: "five_hour" };
+    db.limitSamples.record([{ ...limit, window_minutes: 300, used_percent: 1 }]);
+    db.limitSamples.newest("claude", "five_hour");
+    usageWithin(db.connection, NOON, NOON + 3_600_000);
+    activeBlockEnd(db.connection, "claude", NOON);
     db.snapshots.insert({ session_id: "s", snapshot_data: {}, timestamp: NOON - 86_400_000 });
     db.snapshots.list();
     db.snapshots.list({ sessionId: "s" });

@@ -10,6 +10,7 @@ import { PRICE_COLUMNS } from "../../src/store/prices.ts";
 import { SESSION_COLUMNS } from "../../src/store/sessions.ts";
 import { DEFAULT_SETTINGS, USAGE_CONFIG_COLUMNS } from "../../src/store/usage-config.ts";
 import { USAGE_HOST_COLUMNS } from "../../src/store/usage-host.ts";
+import { USAGE_LIMIT_SAMPLE_COLUMNS } from "../../src/store/usage-limit-samples.ts";
 import { USAGE_MESSAGE_COLUMNS } from "../../src/store/usage-messages.ts";
 import { USAGE_ROLLUP_COLUMNS } from "../../src/store/usage-rollups.ts";
 import { USAGE_SNAPSHOT_COLUMNS } from "../../src/store/usage-snapshots.ts";
@@ -28,6 +29,7 @@ const TABLES = {
   usage_rollups: USAGE_ROLLUP_COLUMNS,
   prices: PRICE_COLUMNS,
   usage_host: USAGE_HOST_COLUMNS,
+  usage_limit_samples: USAGE_LIMIT_SAMPLE_COLUMNS,
 } as const;
 
 describe("the schema", () => {

@@ -116,6 +116,15 @@ export const ROOT: CommandGroup = {
       description: "print usage by day, week, month, session or block",
       load: () => REPORT,
     },
+    statusline: {
+      description: "print Claude Code's status line and store the limits it tells",
+      load: () => (require("./statusline.ts") as typeof import("./statusline.ts")).statusline,
+    },
+    hook: { description: "store an agent's hook events, and install the hooks", load: () => HOOK },
+    serve: {
+      description: "take hook events over HTTP",
+      load: () => (require("./serve.ts") as typeof import("./serve.ts")).serve,
+    },
     config: { description: "show and change the settings", load: () => CONFIG },
     snapshots: { description: "list, show and add usage snapshots", load: () => SNAPSHOTS },
     export: {
@@ -187,6 +196,26 @@ const REPORT: CommandGroup = {
       description: "by five-hour block",
       load: () =>
         (require("./report/blocks.ts") as typeof import("./report/blocks.ts")).reportBlocksCommand,
+    },
+  },
+};
+
+const HOOK: CommandGroup = {
+  meta: { name: "hook", description: "Store an agent's hook events, and install the hooks" },
+  fallback: "record",
+  commands: {
+    record: {
+      description: "store the event on stdin (the default)",
+      load: () => (require("./hook-record.ts") as typeof import("./hook-record.ts")).hookRecord,
+    },
+    install: {
+      description: "put the hooks, and the status line, into Claude Code's settings",
+      load: () => (require("./hook-install.ts") as typeof import("./hook-install.ts")).hookInstall,
+    },
+    uninstall: {
+      description: "take them out again",
+      load: () =>
+        (require("./hook-install.ts") as typeof import("./hook-install.ts")).hookUninstall,
     },
   },
 };
