@@ -28,6 +28,8 @@ export interface SyncFigures {
   readonly bytesRead: number;
   readonly messages: RecordOutcome;
   readonly events: number;
+  /** What providers said of their limits. */
+  readonly limitSamples: number;
   readonly sessionsChanged: number;
   readonly snapshots: number;
   readonly malformedCount: number;

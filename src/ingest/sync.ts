@@ -133,6 +133,7 @@ function sumOf(parts: readonly SyncFigures[]): SyncFigures {
       replays: sum(({ messages }) => messages.replays),
     },
     events: sum((part) => part.events),
+    limitSamples: sum((part) => part.limitSamples),
     sessionsChanged: sum((part) => part.sessionsChanged),
     snapshots: sum((part) => part.snapshots),
     malformedCount: sum((part) => part.malformedCount),

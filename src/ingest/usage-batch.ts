@@ -2,7 +2,15 @@
 import type { NewUsageMessage, RecordOutcome } from "../store/usage-messages.ts";
 import type { SourceProgress } from "../store/usage-sources.ts";
 import type { UsageStore } from "../store/usage-store.ts";
-import type { EventRecord, Found, MessageRecord, TranscriptFile, UsageRecord } from "./ingester.ts";
+import type {
+  EventRecord,
+  Found,
+  LimitRecord,
+  MessageRecord,
+  TranscriptFile,
+  UsageRecord,
+} from "./ingester.ts";
+import { storeLimitSamples } from "./limit-samples.ts";
 import { learnPrices, type NewModel } from "./price-catalogue.ts";
 import { storeSessionSnapshots } from "./session-snapshots.ts";
 
@@ -24,6 +32,7 @@ export class UsageBatch {
   readonly #sessions = new Set<string>();
   #messages: RecordOutcome = { inserted: 0, updated: 0, unchanged: 0, replays: 0 };
   #events = 0;
+  #limitSamples = 0;
 
   constructor(store: UsageStore, agent: string) {
     this.#store = store;
@@ -38,12 +47,14 @@ export class UsageBatch {
   get totals(): {
     readonly messages: RecordOutcome;
     readonly events: number;
+    readonly limitSamples: number;
     readonly sessionsChanged: number;
     readonly snapshots: number;
   } {
     return {
       messages: this.#messages,
       events: this.#events,
+      limitSamples: this.#limitSamples,
       sessionsChanged: this.#sessions.size,
       snapshots: this.#snapshots.size,
     };
@@ -73,14 +84,17 @@ export class UsageBatch {
       const idOf = this.#sourceIds();
       this.#upsertSessions(found);
       const messages: NewUsageMessage[] = [];
+      const limits: LimitRecord[] = [];
       for (const { record, offset, path } of found) {
         if (record.kind === "message")
           messages.push(rowOf(record, this.#agent, idOf(path), offset));
         else if (record.kind === "event") this.#storeEvent(record);
+        else limits.push(record);
       }
       const { outcome, movedFrom } = this.#store.messages.recordMoving(messages);
       this.#messages = addOutcomes(this.#messages, outcome);
       for (const session of movedFrom) sessions.add(session);
+      this.#limitSamples += storeLimitSamples(this.#store, this.#agent, limits);
       storeSessionSnapshots(this.#store, sessions, this.#snapshots);
       for (const { path, progress: reached } of progress)
         this.#store.sources.setProgress(idOf(path), reached);

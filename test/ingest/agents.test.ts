@@ -1,13 +1,21 @@
 import { describe, expect, it } from "bun:test";
-import { copyFileSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { syncTranscripts, transcriptSources, type UsageDb } from "../../src/index.ts";
 import { AGENT_NAMES, AGENTS } from "../../src/ingest/agents.ts";
 import { errorOfAsync } from "../support/error-of.ts";
-import { SESSION, sessionMeta, turnContext, turns } from "../support/rollouts.ts";
+import { SESSION, sessionMeta, tokenCount, turnContext, turns } from "../support/rollouts.ts";
 import { tempFolder, type TempFolder } from "../support/temp-folder.ts";
 import { appendLines, assistant, writeLines } from "../support/transcripts.ts";
-import { clockedDb } from "../support/usage-db.ts";
+import { clockedDb, NOON } from "../support/usage-db.ts";
 
 const rollout = (folder: TempFolder, name = SESSION): string =>
   folder.at("codex", "sessions", "2026", "11", "20", `rollout-2026-11-20T12-00-00-${name}.jsonl`);
@@ -125,6 +133,39 @@ describe("syncTranscripts() of several agents", () => {
     appendLines(archived, turns(1, { before: 3, from: Date.UTC(2026, 10, 20, 14) }));
     await sync(clocked.db, folder);
     expect(stored(clocked.db)).toHaveLength(4);
+  });
+
+  it("stores what the provider says of its limits once, however often a file is read", async () => {
+    using folder = tempFolder();
+    using clocked = clockedDb();
+    const limited = (time: number, used: number): object =>
+      tokenCount({
+        time,
+        limits: {
+          primary: { window_minutes: 300, used_percent: used, resets_at: 1_800_000_000 },
+          secondary: { window_minutes: 1440, used_percent: used / 2 },
+        },
+      });
+    const lines = [
+      sessionMeta(),
+      limited(NOON, 1),
+      limited(NOON + 1000, 3),
+      limited(NOON + 2000, 3),
+    ];
+    writeLines(rollout(folder), lines);
+    writeLines(folder.at("codex", "archived_sessions", "rollout-copy.jsonl"), lines);
+    expect((await sync(clocked.db, folder)).limitSamples).toBe(4);
+    const list = (name: string): unknown[] =>
+      clocked.db.limitSamples.list("codex", name, { fromMs: 0, toMs: NOON * 2 });
+    const samples = list("five_hour");
+    expect(samples).toMatchObject([
+      { used_percent: 1, observed_at: NOON, resets_at: 1_800_000_000_000, session_id: SESSION },
+      { used_percent: 3, observed_at: NOON + 1000 },
+    ]);
+    expect(list("1440_minutes")).toHaveLength(2);
+    utimesSync(rollout(folder), 5, 5);
+    expect((await sync(clocked.db, folder)).limitSamples).toBe(0);
+    expect(list("five_hour")).toEqual(samples);
   });
 
   it("finds files that were away again, without reading them again", async () => {
