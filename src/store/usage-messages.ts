@@ -187,7 +187,10 @@ export class UsageMessageStore {
     }
     const isMoved =
       known.session_name_id !== names.idOf(message.session_id) &&
-      this.#hadItFirst(message.session_id, names.nameOf(known.session_name_id), run.births);
+      // A sidechain's copy says nothing of where the main chain's line was first.
+      (known.is_sidechain === message.is_sidechain
+        ? this.#hadItFirst(message.session_id, names.nameOf(known.session_name_id), run.births)
+        : message.is_sidechain === 0);
     const isReplaced = isBetter(message, known);
     if (!isReplaced && !isMoved) return "unchanged";
     const before = withNames(known, message.agent, names);
