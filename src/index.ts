@@ -47,6 +47,16 @@ export {
   type BlockRow,
   reportBlocks,
 } from "./report/blocks.ts";
+export {
+  type LiveBlock,
+  type LiveReport,
+  type LiveReportOptions,
+  type OfficialLimit,
+  reportLive,
+} from "./report/live.ts";
+export type { BlockLimits, Limit, LimitSource } from "./report/limits.ts";
+export type { LearnedLimit } from "./report/official-limits.ts";
+export { PLAN_LIMITS, PLAN_LIMITS_SOURCE, type PlanLimits } from "./report/plans.ts";
 export { type DailyReport, type DailyReportOptions, reportDaily } from "./report/daily.ts";
 export {
   type Dimension,

@@ -1,8 +1,8 @@
 /** Usage reports: a table for the width there is, CSV, or JSON. */
 import type { TokenTotals } from "../report/totals.ts";
 import type { CommandContext } from "./command.ts";
-import { printable } from "./output.ts";
 import { renderTable } from "./table.ts";
+import { compact, dollars, grouped, shortModel } from "./usage-text.ts";
 
 export interface UsageRow extends TokenTotals {
   readonly name: string;
@@ -102,29 +102,4 @@ function csvRows({ title, group, rows }: UsageTable): Record<string, unknown>[] 
   }));
 }
 
-/** A sum that lacks a price says so: it is at least this much. */
-function dollars(usd: number, isPartly: boolean): string {
-  if (!isPartly) return `$${usd.toFixed(2)}`;
-  return usd === 0 ? "?" : `$${usd.toFixed(2)}+?`;
-}
-
 const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
-
-/** `claude-sonnet-4-5-20250929` without the maker and the date. */
-function shortModel(model: string): string {
-  return printable(model.replace(/^claude-/, "").replace(/-\d{8}$/, ""));
-}
-
-function grouped(count: number): string {
-  return count.toString().replace(/\B(?=(\d{3})+$)/g, ",");
-}
-
-function compact(count: number): string {
-  for (const [unit, size] of [
-    ["G", 1e9],
-    ["M", 1e6],
-    ["k", 1e3],
-  ] as const)
-    if (count >= size) return `${(count / size).toFixed(count >= 100 * size ? 0 : 1)}${unit}`;
-  return String(count);
-}

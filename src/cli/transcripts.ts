@@ -31,10 +31,15 @@ export function sourcesFromContext({ env }: Pick<CommandContext, "env">): Transc
   });
 }
 
+/** What syncing needs of a context; `onProgress` is told of bytes where the progress line is not the place. */
+export type SyncContext = Pick<CommandContext, "env" | "output" | "interruptSignal"> & {
+  readonly onProgress?: (done: number, total: number) => void;
+};
+
 /** @param agents only these; all of them when left out. */
 export async function syncFromContext(
   db: UsageDb,
-  { env, output, interruptSignal }: CommandContext,
+  { env, output, interruptSignal, onProgress }: SyncContext,
   agents: readonly AgentName[] = AGENT_NAMES,
 ): Promise<TranscriptSync> {
   await bringInSpooled(db, output);
@@ -48,8 +53,9 @@ export async function syncFromContext(
       sources,
       signal: interruptSignal(),
       onEvent: (event) => {
-        if (event.type === "progress")
-          progress.update(event.bytesRead, event.bytesTotal, megabytes);
+        if (event.type !== "progress") return;
+        onProgress?.(event.bytesRead, event.bytesTotal);
+        progress.update(event.bytesRead, event.bytesTotal, megabytes);
       },
     });
     return { report, roots: Object.values(sources).flat() };

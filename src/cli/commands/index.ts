@@ -125,6 +125,10 @@ export const ROOT: CommandGroup = {
       description: "take hook events over HTTP",
       load: () => (require("./serve.ts") as typeof import("./serve.ts")).serve,
     },
+    watch: {
+      description: "watch the five-hour block, limits and burn rate, live",
+      load: () => (require("./watch.ts") as typeof import("./watch.ts")).watch,
+    },
     config: { description: "show and change the settings", load: () => CONFIG },
     snapshots: { description: "list, show and add usage snapshots", load: () => SNAPSHOTS },
     export: {
