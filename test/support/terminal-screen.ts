@@ -20,30 +20,39 @@ export class TerminalRun implements AsyncDisposable {
   readonly #terminal: Bun.Terminal;
   readonly #written: Uint8Array[] = [];
   readonly #decoder = new TextDecoder();
+  /** What the emulator has drawn so far; one character a byte, because pieces may end anywhere. */
+  #drawn = "";
+  readonly #latin = new TextDecoder("latin1");
   #changed = Promise.withResolvers<void>();
 
   constructor(command: readonly string[], { cols, rows, env, cwd }: TerminalRunOptions) {
     this.#emulator = new Emulator({ cols, rows, allowProposedApi: true });
-    this.#terminal = new Bun.Terminal({
-      cols,
-      rows,
-      data: (_, bytes) => {
-        this.#written.push(bytes.slice());
-        this.#emulator.write(bytes.slice(), () => {
-          const { resolve } = this.#changed;
-          this.#changed = Promise.withResolvers();
-          resolve();
-        });
-      },
-    });
-    // What the emulator answers to questions of the program.
-    this.#emulator.onData((answer) => this.#terminal.write(answer));
-    this.modesBefore = this.modes;
+    // Made by the spawn itself: only then is it the controlling terminal of a session of its own.
     this.process = Bun.spawn([...command], {
       env,
-      terminal: this.#terminal,
+      terminal: {
+        cols,
+        rows,
+        data: (_, bytes) => {
+          const copy = bytes.slice();
+          this.#written.push(copy);
+          this.#emulator.write(copy, () => {
+            this.#drawn += this.#latin.decode(copy);
+            const { resolve } = this.#changed;
+            this.#changed = Promise.withResolvers();
+            resolve();
+          });
+        },
+      },
       ...(cwd === undefined ? {} : { cwd }),
     });
+    const { terminal } = this.process;
+    if (terminal === undefined) throw new Error("Bun made no terminal.");
+    this.#terminal = terminal;
+    // The program takes longer to start than this.
+    this.modesBefore = this.modes;
+    // What the emulator answers to questions of the program.
+    this.#emulator.onData((answer) => this.#terminal.write(answer));
   }
 
   get modes(): TerminalModes {
@@ -121,10 +130,15 @@ export class TerminalRun implements AsyncDisposable {
     this.#terminal.close();
   }
 
+  /** True between the marks that hold a terminal back: half of a frame is there. */
+  get #isWithinFrame(): boolean {
+    return this.#drawn.lastIndexOf("\u001b[?2026h") > this.#drawn.lastIndexOf("\u001b[?2026l");
+  }
+
   /** Waits until the screen is as wanted; on failure the error shows it. */
   async until(isWanted: (screen: string) => boolean, what: string): Promise<string> {
     const deadline = Date.now() + WAIT_MS;
-    while (!isWanted(this.screen)) {
+    while (this.#isWithinFrame || !isWanted(this.screen)) {
       const left = deadline - Date.now();
       if (left <= 0) throw new Error(`The screen never showed ${what}:\n${this.screen}`);
       await Promise.race([this.#changed.promise, Bun.sleep(Math.min(left, 250))]);

@@ -20,6 +20,7 @@ import { type WatchData, type WatchState, zonesFrom } from "../watch/model.ts";
 import { renderView } from "../watch/render-screen.ts";
 import { prefers12h } from "../watch/times.ts";
 
+const LOCK_WAIT_MS = 250;
 const PAGE_WIDTH = 100;
 /** A page that is printed once has no end. */
 const PAGE_HEIGHT = 10_000;
@@ -82,6 +83,8 @@ async function withDatabase(context: CommandContext, isOnce: boolean): Promise<W
     printOnce(settings, context);
     return null;
   }
+  // Whoever waits for a lock draws nothing and answers no key; the next reload tries again.
+  db.connection.runOnce(`PRAGMA busy_timeout = ${LOCK_WAIT_MS}`);
   // Awaited here: the database is closed when this function returns.
   return await runWatch({
     db,

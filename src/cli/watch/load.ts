@@ -1,7 +1,7 @@
 /** What a view shows, from the database by the library's own reports. */
 import { reportLive } from "../../report/live.ts";
 import { reportPeriods } from "../../report/periods.ts";
-import { sinceDaysAgo } from "../../report/range.ts";
+import { rangeOf, sinceDaysAgo } from "../../report/range.ts";
 import { reportSessions } from "../../report/sessions.ts";
 import type { UsageDb } from "../../usage-db.ts";
 import type { View, WatchData } from "./model.ts";
@@ -24,6 +24,8 @@ export interface LoadOptions {
 /** Reads one view in one transaction, so that its figures belong together. */
 export function loadData(db: UsageDb, options: LoadOptions): WatchData {
   const { agent, nowMs } = options;
+  // An unknown zone is refused in the words of every other report.
+  rangeOf(options);
   return db.connection.reading(() => ({
     readAt: nowMs,
     live: reportLive(db, { nowMs, ...(agent === null ? {} : { agent }) }),
