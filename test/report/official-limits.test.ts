@@ -95,7 +95,8 @@ describe("learnLimit()", () => {
       [
         sample({ used_percent: 9, observed_at: NOON - 3 * HOUR }),
         sample({ used_percent: 30, observed_at: NOON - HOUR }),
-        sample({ used_percent: 30, observed_at: NOON - 2 * HOUR }),
+        // Of one window, though its end is told a second later.
+        sample({ used_percent: 30, observed_at: NOON - 2 * HOUR, resets_at: NOON + HOUR + 1000 }),
         sample({ used_percent: 12, observed_at: NOON - MINUTE }),
         sample({ used_percent: 140, observed_at: NOON - MINUTE }),
       ],
@@ -104,7 +105,7 @@ describe("learnLimit()", () => {
         return { tokens: 1, costUsd: 1 };
       },
     );
-    expect(asked).toEqual([[NOON - 4 * HOUR, NOON - 2 * HOUR + 1]]);
+    expect(asked).toEqual([[NOON - 4 * HOUR + 1000, NOON - 2 * HOUR + 1]]);
   });
 
   it("looks at the newest twenty windows", () => {

@@ -53,6 +53,12 @@ export function columnLines<Row>(
   };
 }
 
+/** The rows to show from `scroll` on; a list that became shorter meanwhile shows its last page. */
+export function pageOf(rows: readonly Line[], scroll: number, listRows: number): readonly Line[] {
+  const first = Math.max(0, Math.min(scroll, rows.length - listRows));
+  return rows.slice(first, first + listRows);
+}
+
 const least = (column: { readonly leastWidth?: number } | undefined, wanted: number): number =>
   Math.min(wanted, column?.leastWidth ?? wanted);
 

@@ -1,6 +1,6 @@
 /** The view of sessions: the one active last comes first. */
 import { compact, dollars } from "../usage-text.ts";
-import { columnLines } from "./columns.ts";
+import { columnLines, pageOf } from "./columns.ts";
 import { EMPTY_LINE, type Line, span } from "./line.ts";
 import type { WatchData, WatchState } from "./model.ts";
 import type { Rendered } from "./render-screen.ts";
@@ -36,7 +36,7 @@ export function renderSessions(
     isSelected: ({ metadata }) => nowMs - Date.parse(metadata.lastActivity) < GOES_ON_MS,
   });
   return {
-    lines: [title, EMPTY_LINE, head, ...body.slice(state.scroll, state.scroll + listRows)],
+    lines: [title, EMPTY_LINE, head, ...pageOf(body, state.scroll, listRows)],
     listRows,
   };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
-import { columnLines } from "../../../src/cli/watch/columns.ts";
+import { columnLines, pageOf } from "../../../src/cli/watch/columns.ts";
 import { bar, sparkline } from "../../../src/cli/watch/bars.ts";
 import { lineWidth, plainText } from "../../../src/cli/watch/line.ts";
 import { loadData } from "../../../src/cli/watch/load.ts";
@@ -209,6 +209,20 @@ describe("columnLines()", () => {
     expect(shown(21)).toBe("Name  Twice         N\nabc…  abcdefabcdef  6");
     expect(shown(20)).toBe("Name    N\nabcdef  6");
     expect(shown(4)).toBe("Name\nabc…");
+  });
+});
+
+describe("pageOf()", () => {
+  it("shows the last page of a list that became shorter", () => {
+    const rows = ["a", "b", "c", "d"].map((text) => [{ text, role: "plain" as const }]);
+    const shown = (scroll: number, listRows: number): string =>
+      pageOf(rows, scroll, listRows).map(plainText).join("");
+    expect([shown(0, 2), shown(1, 2), shown(9, 2), shown(9, 9)]).toEqual([
+      "ab",
+      "bc",
+      "cd",
+      "abcd",
+    ]);
   });
 });
 
