@@ -44,7 +44,7 @@ export async function runWatch(options: WatchLoopOptions): Promise<WatchEnd> {
 
 class WatchLoop {
   readonly #options: WatchLoopOptions;
-  readonly #terminal = new Terminal();
+  readonly #terminal = new Terminal(() => this.#ended.resolve("SIGHUP"));
   readonly #keys = new KeyReader();
   readonly #ended = Promise.withResolvers<WatchEnd>();
   readonly #abort = new AbortController();

@@ -1,5 +1,5 @@
 /** The terminal that `watch` draws on, and how it is given back: whatever happens, exactly as it was. */
-import { writeSync } from "node:fs";
+import { ScreenOutput } from "./screen-output.ts";
 
 /** The other screen, no cursor, no wrapping: a line that is too wide cannot push the next one down. */
 const ENTER = "\u001b[?1049h\u001b[?25l\u001b[?7l\u001b[2J";
@@ -9,10 +9,6 @@ const LEAVE = "\u001b[?2026l\u001b[0m\u001b[?7h\u001b[?25h\u001b[?1049l";
 const FRAME_START = "\u001b[?2026h";
 const FRAME_END = "\u001b[?2026l";
 
-const STDOUT = 1;
-/** How long a terminal that takes nothing keeps the program from ending. */
-const LAST_WRITE_MS = 500;
-
 export interface TerminalSize {
   readonly width: number;
   readonly height: number;
@@ -21,9 +17,14 @@ export interface TerminalSize {
 export class Terminal {
   #isEntered = false;
   #shown: readonly string[] = [];
-  #isBlocked = false;
+  readonly #output: ScreenOutput;
   /** Gives back the terminal when something else ends the process. */
   readonly #onExit = (): void => this.leave();
+
+  /** @param onGone told when nobody is left to write to. */
+  constructor(onGone: () => void) {
+    this.#output = new ScreenOutput(onGone);
+  }
 
   get size(): TerminalSize {
     return { width: process.stdout.columns || 80, height: process.stdout.rows || 24 };
@@ -33,7 +34,6 @@ export class Terminal {
     if (this.#isEntered) return;
     this.#isEntered = true;
     this.#shown = [];
-    this.#isBlocked = false;
     process.on("exit", this.#onExit);
     process.stdin.setRawMode(true);
     process.stdin.resume();
@@ -45,7 +45,7 @@ export class Terminal {
     if (!this.#isEntered) return;
     this.#isEntered = false;
     process.off("exit", this.#onExit);
-    writeLast(LEAVE);
+    this.#output.writeLast(LEAVE);
     try {
       process.stdin.setRawMode(false);
     } catch (error) {
@@ -57,7 +57,7 @@ export class Terminal {
 
   /** Writes as it stands: a question to the terminal. */
   ask(sequence: string): void {
-    if (this.#isEntered) process.stdout.write(sequence);
+    if (this.#isEntered) this.#output.write(sequence);
   }
 
   /** Draws all lines the next time, whatever is thought to be on the screen. */
@@ -70,15 +70,11 @@ export class Terminal {
    * yet is spared this one.
    */
   show(lines: readonly string[]): void {
-    if (!this.#isEntered || this.#isBlocked) return;
+    if (!this.#isEntered || this.#output.isBlocked) return;
     const changes = changedLines(this.#shown, lines);
     if (changes === "") return;
     this.#shown = lines;
-    if (process.stdout.write(`${FRAME_START}${changes}${FRAME_END}`)) return;
-    this.#isBlocked = true;
-    process.stdout.once("drain", () => {
-      this.#isBlocked = false;
-    });
+    this.#output.write(`${FRAME_START}${changes}${FRAME_END}`);
   }
 }
 
@@ -89,19 +85,4 @@ function changedLines(shown: readonly string[], lines: readonly string[]): strin
     isAnew || shown[row] !== line ? [`\u001b[${row + 1};1H${line}\u001b[K`] : [],
   );
   return isAnew ? `\u001b[2J${changed.join("")}` : changed.join("");
-}
-
-/** Writes before the process goes on, so that nothing that follows can come first. */
-function writeLast(text: string): void {
-  const deadline = performance.now() + LAST_WRITE_MS;
-  let rest = Buffer.from(text);
-  while (rest.length > 0 && performance.now() < deadline) {
-    try {
-      rest = rest.subarray(writeSync(STDOUT, rest));
-    } catch (error) {
-      // Full for the moment: try again. Anything else means that nobody is there to see it.
-      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return;
-      Bun.sleepSync(5);
-    }
-  }
 }
