@@ -138,11 +138,9 @@ const limitTokens = ({ tokenCounts }: BlockRow): number =>
   tokenCounts.inputTokens + tokenCounts.outputTokens;
 
 function agentsOf(store: UsageStore): { names: readonly string[]; newest: string | undefined } {
-  const lastAt = new Map<string, number>();
-  for (const { agent, hour, last_at } of store.rollups.list(0, Number.MAX_SAFE_INTEGER))
-    lastAt.set(agent, Math.max(lastAt.get(agent) ?? 0, last_at ?? hour));
-  const byTime = [...lastAt].sort(([, a], [, b]) => a - b);
-  return { names: [...lastAt.keys()].sort(), newest: byTime.at(-1)?.[0] };
+  const agents = store.rollups.agents();
+  const newest = agents.toSorted((a, b) => a.last_at - b.last_at).at(-1);
+  return { names: agents.map(({ agent }) => agent), newest: newest?.agent };
 }
 
 interface Window {

@@ -198,6 +198,19 @@ export class UsageRollupStore {
       .all(fromMs, toMs);
   }
 
+  /** Every agent with usage, by name, and when its last message was. */
+  agents(): { readonly agent: string; readonly last_at: number }[] {
+    return this.#connection
+      .prepare<{ readonly agent: string; readonly last_at: number }>(
+        `SELECT agent, max(coalesce(last_at, hour)) AS last_at
+         FROM usage_rollups
+         GROUP BY agent
+         ORDER BY agent`,
+        "read rollups",
+      )
+      .all();
+  }
+
   /**
    * Prices every hour anew by the book, from the messages themselves; hours whose messages are gone keep their
    * cost. Call inside the transaction that changed the prices.
