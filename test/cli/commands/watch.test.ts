@@ -4,6 +4,7 @@
  * Invariants: every line fits the screen; the terminal is given back on every way out.
  */
 import { beforeAll, afterAll, describe, expect, it, setDefaultTimeout } from "bun:test";
+import { join } from "node:path";
 import { openUsageDb } from "../../../src/index.ts";
 import { tempFolder, type TempFolder } from "../../support/temp-folder.ts";
 import { TerminalRun } from "../../support/terminal-screen.ts";
@@ -274,6 +275,14 @@ describe.concurrent("the terminal is given back", () => {
       await run.press("echo ended with $?\r", "ended with 0");
     },
   );
+
+  it.skipIf(Bun.which("python3") === null)("by SIGTERM while it takes nothing", async () => {
+    const child = Bun.spawn(
+      ["python3", join(import.meta.dir, "../../support/held-terminal.py"), ...watchCommand(usage)],
+      { env: watchEnv(folder, usage), stdout: "pipe", stderr: "pipe" },
+    );
+    expect([await child.stdout.text(), await child.stderr.text()]).toEqual(["-15 True\n", ""]);
+  });
 
   it("at once where Ctrl-Z stops nobody", async () => {
     await using run = await startWatch(folder, usage);
