@@ -15,7 +15,8 @@ import type {
   MigrationDependency,
 } from "./migration.ts";
 import { editsOf } from "./edits.ts";
-import { checkBody, storedBody } from "./sections.ts";
+import { checkBody } from "./statement-rules.ts";
+import { storedBody } from "./sql-body.ts";
 import { compareWithLedger, headOf, type MigrationStanding, textOf } from "./standing.ts";
 import { formatVersion, NO_VERSION, type Version } from "./version.ts";
 

@@ -1,15 +1,9 @@
 import { describe, expect, it } from "bun:test";
 import * as fc from "fast-check";
 import { MigrationError, type SourcePosition } from "../../src/errors.ts";
-import {
-  checkStatement,
-  parseSqlFile,
-  parseSqlHalf,
-  positionIn,
-  runsAlone,
-  statementsOf,
-  storedBody,
-} from "../../src/migration/sections.ts";
+import { checkStatement, runsAlone } from "../../src/migration/statement-rules.ts";
+import { parseSqlFile, parseSqlHalf } from "../../src/migration/sections.ts";
+import { positionIn, statementsOf, storedBody } from "../../src/migration/sql-body.ts";
 import { codeOf, errorOf } from "../support/error-of.ts";
 
 const parse = (text: string) => parseSqlFile("001_a.sql", text);

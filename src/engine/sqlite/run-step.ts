@@ -2,7 +2,7 @@
 import { MigrationError } from "../../errors.ts";
 import type { FunctionBody } from "../../migration/migration.ts";
 import type { Step } from "../../migration/plan.ts";
-import { statementsOf } from "../../migration/sections.ts";
+import { statementsOf } from "../../migration/sql-body.ts";
 import type { StepContext } from "../driver.ts";
 import { isPromise } from "../task.ts";
 import type { Connection } from "./connection.ts";

@@ -7,7 +7,8 @@ import type {
   SqlBody,
 } from "../../../migration/migration.ts";
 import type { Step } from "../../../migration/plan.ts";
-import { positionIn, runsAlone, statementsOf } from "../../../migration/sections.ts";
+import { positionIn, statementsOf } from "../../../migration/sql-body.ts";
+import { runsAlone } from "../../../migration/statement-rules.ts";
 import { splitStatements, type Statement } from "../../../migration/sql-scanner.ts";
 import { isPromise } from "../../task.ts";
 import type { Bench, Finding } from "./finding.ts";

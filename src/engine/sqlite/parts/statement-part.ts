@@ -7,7 +7,8 @@
  */
 import type { SqlBody } from "../../../migration/migration.ts";
 import type { Step } from "../../../migration/plan.ts";
-import { pragmaOf, runsAlone, statementsOf } from "../../../migration/sections.ts";
+import { pragmaOf, runsAlone } from "../../../migration/statement-rules.ts";
+import { statementsOf } from "../../../migration/sql-body.ts";
 import type { Statement } from "../../../migration/sql-scanner.ts";
 import { doneSqlOf } from "../../../migration/unfinished.ts";
 import type { PartOutcome, StepContext } from "../../driver.ts";
