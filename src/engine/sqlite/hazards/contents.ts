@@ -13,15 +13,9 @@ import type { Access } from "./probe.ts";
 import type { Shadow } from "./shadow.ts";
 import { stagedSql, takenTypes } from "./staged-rows.ts";
 import { renameOf } from "./statement-shape.ts";
-import {
-  copiedSelectOf,
-  hasParameters,
-  isTargetHidden,
-  namesIn,
-  plainSelectOf,
-  type WriteParts,
-  writePartsOf,
-} from "./write-parts.ts";
+import { copiedSelectOf, plainSelectOf } from "./copied-select.ts";
+import { hasParameters, namesIn } from "./pieces.ts";
+import { isTargetHidden, type WriteParts, writePartsOf } from "./write-parts.ts";
 
 type Content =
   /** As it is in the database, under its own name. */
