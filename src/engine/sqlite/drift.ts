@@ -13,7 +13,7 @@ import {
   schemaCookie,
   writeSchemaState,
 } from "./ledger.ts";
-import { SchemaFingerprint } from "./schema.ts";
+import { SchemaFingerprint } from "./schema-fingerprint.ts";
 import { toUsageDbError } from "./sqlite-errors.ts";
 
 /**

@@ -40,7 +40,7 @@ import type { PartsResult } from "./parts/part-host.ts";
 import type { PartRunner } from "./parts/part-runner.ts";
 import { deleteProgress, type Progress, readProgress } from "./progress.ts";
 import { runStep } from "./run-step.ts";
-import { SchemaFingerprint } from "./schema.ts";
+import { SchemaFingerprint } from "./schema-fingerprint.ts";
 import { StepLock } from "./step-lock.ts";
 import { toUsageDbError } from "./sqlite-errors.ts";
 import { actionOf, refuseViolations } from "./step-failure.ts";

@@ -15,7 +15,7 @@ import type { PartOutcome, StepContext } from "../../driver.ts";
 import { baselineOf, readViolations } from "../foreign-keys.ts";
 import { type Progress, readProgress } from "../progress.ts";
 import { refuseEndedTransaction } from "../run-step.ts";
-import { SchemaFingerprint } from "../schema.ts";
+import { SchemaFingerprint } from "../schema-fingerprint.ts";
 import { failureOf } from "../step-failure.ts";
 import { runFilePragma, verifyFile } from "./file-settings.ts";
 import { outcomeBefore, recordFailure, savePart } from "./part.ts";
