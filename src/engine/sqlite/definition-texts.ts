@@ -54,7 +54,8 @@ export function clausesOf(sql: string, keyword: string): string[] {
   return clauses;
 }
 
-function closingParenthesis(sql: string, open: Token): number {
+/** Where the parenthesis that a token opens is closed again: the offset behind it. */
+export function closingParenthesis(sql: string, open: Token): number {
   let depth = 0;
   for (
     let token: Token | undefined = open;
