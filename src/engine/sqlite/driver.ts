@@ -149,7 +149,7 @@ class SqliteDriver implements MigrationDriver {
     this.#settings.setForeignKeys(step.body.kind === "batched" ? 1 : 0);
     const outcome = this.#parts.apply(step, context);
     const isOver = outcome.outcome === "applied" || outcome.outcome === "ledger-changed";
-    // In the pause the connection is its owner's again.
+    // In the pause foreign keys are as the connection's owner has them.
     if (isOver) this.#settings.setForeignKeys(0);
     else this.#settings.restoreForeignKeys();
     this.#seenDataVersion = NEVER_SEEN;
