@@ -1,7 +1,7 @@
 /** Goes through a step in parts: one part, a pause, the next one, until the last has written the ledger row. */
 import type { Step } from "../migration/plan.ts";
 import type { MigrationDriver, StepContext, StepOutcome } from "./driver.ts";
-import type { MigrationEvent } from "./migrator.ts";
+import type { MigrationEvent } from "./migration-event.ts";
 import { ProgressMeter, refuseInterrupted } from "./progress-meter.ts";
 import { pause, settle, type Task } from "./task.ts";
 

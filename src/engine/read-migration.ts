@@ -4,7 +4,8 @@ import { canonicalModule, canonicalSql, CANONICAL_FORM } from "../migration/cano
 import type { Dependent } from "../migration/dependencies.ts";
 import { isBatchedWork } from "../migration/batched.ts";
 import type { BatchedBody, FunctionBody, Migration, SqlBody } from "../migration/migration.ts";
-import { parseSqlFile, parseSqlHalf, refuseDependence } from "../migration/sections.ts";
+import { parseSqlFile, parseSqlHalf } from "../migration/sections.ts";
+import { refuseDependence } from "../migration/section-markers.ts";
 import type { Version } from "../migration/version.ts";
 import { sha256 } from "./source.ts";
 

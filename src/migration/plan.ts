@@ -6,17 +6,21 @@
  * running it later on one machine than on another gives two schemas under one version. `allowOutOfOrder`
  * is for the author who has looked.
  */
-import { InputError, MigrationError, OperationError } from "../errors.ts";
-import { placeOf } from "./dependencies.ts";
-import type {
-  AppliedMigration,
-  Migration,
-  MigrationBody,
-  MigrationDependency,
-} from "./migration.ts";
-import { editsOf } from "./edits.ts";
-import { checkBody, storedBody } from "./sections.ts";
-import { compareWithLedger, headOf, type MigrationStanding, textOf } from "./standing.ts";
+import { InputError } from "../errors.ts";
+import type { AppliedMigration, Migration, MigrationBody } from "./migration.ts";
+import {
+  refuseAbandoned,
+  refuseEdited,
+  refuseIrreversible,
+  refuseLate,
+  refuseMissing,
+  refuseNewer,
+  refuseUnknownTarget,
+  refuseUnmet,
+} from "./plan-refusals.ts";
+import { storedBody } from "./sql-body.ts";
+import { compareWithLedger, headOf, textOf } from "./standing.ts";
+import { checkBody } from "./statement-rules.ts";
 import { formatVersion, NO_VERSION, type Version } from "./version.ts";
 
 export type Direction = "up" | "down";
@@ -175,141 +179,3 @@ function downOf(
 
 const ledgerFile = (applied: AppliedMigration): string =>
   `ledger entry ${formatVersion(applied.version)}_${applied.name}`;
-
-const label = (entry: { readonly version: Version; readonly name: string }): string =>
-  `${formatVersion(entry.version)}_${entry.name}`;
-const labels = (entries: readonly { readonly version: Version; readonly name: string }[]): string =>
-  entries.map(label).join(", ");
-
-function refuseNewer(
-  standings: readonly MigrationStanding[],
-  ledger: readonly AppliedMigration[],
-): void {
-  const newer = standings.filter((standing) => standing.state === "newer");
-  if (newer.length === 0) return;
-  const known = standings.reduce(
-    (max, { migration }) => Math.max(max, migration?.version ?? NO_VERSION),
-    NO_VERSION,
-  );
-  throw new OperationError(
-    "DATABASE_NEWER",
-    `Cannot migrate: the database is at version ${headOf(ledger)} (${labels(newer)} applied), expected at most ${known}, the newest migration known here`,
-    {
-      details: {
-        currentVersion: headOf(ledger),
-        latestVersion: known,
-        versions: newer.map(({ version }) => version),
-      },
-    },
-  );
-}
-
-function refuseMissing(standings: readonly MigrationStanding[]): void {
-  const missing = standings.filter((standing) => standing.state === "missing");
-  if (missing.length === 0) return;
-  throw new MigrationError(
-    "MIGRATION_MISSING",
-    `Cannot migrate: ${labels(missing)} is applied but its file is gone, expected a file for every applied version`,
-    { details: { versions: missing.map(({ version }) => version) } },
-  );
-}
-
-function refuseEdited(standings: readonly MigrationStanding[]): void {
-  const edited = standings.filter(({ editedSections }) => editedSections.includes("up"));
-  if (edited.length === 0) return;
-  throw new MigrationError(
-    "MIGRATION_EDITED",
-    `Cannot migrate: ${labels(edited)} was edited after it was applied, expected the text that ran`,
-    {
-      details: {
-        versions: edited.map(({ version }) => version),
-        files: edited.map(({ migration }) => migration?.file ?? null),
-        edits: edited.flatMap(editsOf),
-      },
-    },
-  );
-}
-
-function refuseLate(late: readonly MigrationStanding[], head: Version): never {
-  throw new MigrationError(
-    "MIGRATION_OUT_OF_ORDER",
-    `Cannot migrate: ${labels(late)} is pending but older than the newest applied version, expected only versions above ${formatVersion(head)}`,
-    {
-      details: {
-        versions: late.map(({ version }) => version),
-        files: late.map(({ migration }) => migration?.file ?? null),
-        currentVersion: head,
-      },
-    },
-  );
-}
-
-function refuseUnknownTarget(
-  target: Version,
-  standings: readonly MigrationStanding[],
-  head: Version,
-): void {
-  if (target < head) {
-    throw new InputError(
-      "MIGRATION_TARGET_UNKNOWN",
-      `Cannot migrate up to version ${formatVersion(target)}: the database is at ${formatVersion(head)}, expected a version at or above it`,
-      {
-        details: { target, currentVersion: head },
-        hint: `Run \`migrate rollback ${target}\` to go back.`,
-      },
-    );
-  }
-  if (standings.some(({ version, migration }) => version === target && migration !== null)) return;
-  throw new InputError(
-    "MIGRATION_TARGET_UNKNOWN",
-    `Cannot migrate up to version ${formatVersion(target)}: no migration has it, expected one of the migrations`,
-    { details: { target, versions: standings.map(({ version }) => version) } },
-  );
-}
-
-/** Ascending steps meet every dependency on an earlier version; this holds whoever made the list. */
-function refuseUnmet(pending: readonly Migration[], ledger: readonly AppliedMigration[]): void {
-  const there = new Set(ledger.map(({ version }) => version));
-  for (const migration of pending) {
-    const unmet = (migration.dependsOn ?? []).find(({ version }) => !there.has(version));
-    if (unmet !== undefined) {
-      refuseDependency(
-        unmet,
-        `Cannot apply ${label(migration)}: ${placeOf(unmet)} says that it depends on ${formatVersion(unmet.version)}, which is neither applied nor planned before it, expected that version first`,
-      );
-    }
-    there.add(migration.version);
-  }
-}
-
-/** A rollback takes away every version above its target, and with them whatever depends on one of them. */
-function refuseAbandoned(
-  doomed: readonly AppliedMigration[],
-  migrations: readonly Migration[],
-  target: Version,
-): void {
-  const going = new Set(doomed.map(({ version }) => version));
-  for (const migration of migrations) {
-    if (migration.version > target) continue;
-    const lost = (migration.dependsOn ?? []).find(({ version }) => going.has(version));
-    if (lost === undefined) continue;
-    refuseDependency(
-      lost,
-      `Cannot roll back to version ${formatVersion(target)}: ${label(migration)} would stay, and ${placeOf(lost)} says that it depends on ${formatVersion(lost.version)}, expected both to go or both to stay`,
-    );
-  }
-}
-
-function refuseDependency({ version, file, line }: MigrationDependency, message: string): never {
-  throw new MigrationError("MIGRATION_DEPENDENCY_UNMET", message, {
-    details: { dependsOn: version, file, line },
-  });
-}
-
-function refuseIrreversible(stuck: readonly AppliedMigration[], target: Version): never {
-  throw new MigrationError(
-    "MIGRATION_IRREVERSIBLE",
-    `Cannot roll back to version ${formatVersion(target)}: ${labels(stuck)} has no down, expected one for every version on the way`,
-    { details: { target, versions: stuck.map(({ version }) => version) } },
-  );
-}

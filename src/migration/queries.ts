@@ -6,7 +6,7 @@
  */
 import { MigrationError } from "../errors.ts";
 import type { SqlBody } from "./migration.ts";
-import { positionIn, statementsOf } from "./sections.ts";
+import { positionIn, renderPosition, statementsOf } from "./sql-body.ts";
 import { nextToken } from "./sql-scanner.ts";
 
 /** What `expect` says of a statement that reads no table. */
@@ -152,7 +152,7 @@ function refuse(body: SqlBody, offset: number, observed: string): never {
   const position = positionIn(body, offset);
   throw new MigrationError(
     "QUERIES_INVALID",
-    `Cannot read ${position.file}:${position.line}:${position.column}: ${observed}, expected \`-- query: NAME\`, \`-- expect:\` lines and one statement`,
+    `Cannot read ${renderPosition(position)}: ${observed}, expected \`-- query: NAME\`, \`-- expect:\` lines and one statement`,
     { details: { position } },
   );
 }

@@ -1,7 +1,8 @@
 /** The text of a seed: the rows of one environment, as statements that may run again and again. */
 import { MigrationError } from "../errors.ts";
 import type { SqlBody } from "./migration.ts";
-import { parseSqlHalf, positionIn, statementsOf } from "./sections.ts";
+import { parseSqlHalf } from "./sections.ts";
+import { positionIn, renderPosition, statementsOf } from "./sql-body.ts";
 
 /** Letters and digits, then also `_` and `-`: the name of a file, and of nothing outside its folder. */
 const ENVIRONMENT = /^[\p{L}\p{N}][\p{L}\p{M}\p{N}_-]*$/u;
@@ -34,7 +35,7 @@ export function parseSeed(file: string, text: string): SqlBody {
     const position = positionIn(body, statement.start);
     throw new MigrationError(
       "SEED_STATEMENT_FORBIDDEN",
-      `Cannot use the statement at ${position.file}:${position.line}:${position.column}: it says ${verb}, expected only statements that read and write rows`,
+      `Cannot use the statement at ${renderPosition(position)}: it says ${verb}, expected only statements that read and write rows`,
       { details: { position } },
     );
   }

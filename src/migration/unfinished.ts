@@ -6,7 +6,7 @@ import { MigrationError } from "../errors.ts";
 import { canonicalSql } from "./canonical-sql.ts";
 import type { AppliedMigration, Migration, MigrationBody, SqlBody } from "./migration.ts";
 import type { Direction, Step } from "./plan.ts";
-import { statementsOf } from "./sections.ts";
+import { statementsOf } from "./sql-body.ts";
 import { headOf } from "./standing.ts";
 import { formatVersion, type Version } from "./version.ts";
 

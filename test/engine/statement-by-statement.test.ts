@@ -6,7 +6,7 @@ import { analysePlan } from "../../src/engine/sqlite/hazards/index.ts";
 import { openConnection } from "../../src/engine/sqlite/open.ts";
 import { readProgress } from "../../src/engine/sqlite/progress.ts";
 import { repairLedger, repairsFor } from "../../src/engine/sqlite/repair.ts";
-import { SchemaFingerprint } from "../../src/engine/sqlite/schema.ts";
+import { SchemaFingerprint } from "../../src/engine/sqlite/schema-fingerprint.ts";
 import { validateConnection } from "../../src/engine/sqlite/validate.ts";
 import { chance, FAULT_ROUNDS, withSeed } from "../support/fault-rounds.ts";
 import { codeOf, errorOf } from "../support/error-of.ts";

@@ -1,12 +1,7 @@
 import { describe, expect, it } from "bun:test";
 import { gooseAnnotation } from "../../src/migration/goose.ts";
-import {
-  parseSqlFile,
-  parseSqlHalf,
-  positionIn,
-  statementsOf,
-  storedBody,
-} from "../../src/migration/sections.ts";
+import { parseSqlFile, parseSqlHalf } from "../../src/migration/sections.ts";
+import { positionIn, statementsOf, storedBody } from "../../src/migration/sql-body.ts";
 import { errorOf } from "../support/error-of.ts";
 
 const FILE = `-- A comment before everything.

@@ -1,15 +1,8 @@
 import { describe, expect, it } from "bun:test";
 import * as fc from "fast-check";
 import { MigrationError, type SourcePosition } from "../../src/errors.ts";
-import {
-  checkStatement,
-  parseSqlFile,
-  parseSqlHalf,
-  positionIn,
-  runsAlone,
-  statementsOf,
-  storedBody,
-} from "../../src/migration/sections.ts";
+import { parseSqlFile, parseSqlHalf } from "../../src/migration/sections.ts";
+import { positionIn, statementsOf } from "../../src/migration/sql-body.ts";
 import { codeOf, errorOf } from "../support/error-of.ts";
 
 const parse = (text: string) => parseSqlFile("001_a.sql", text);
@@ -305,25 +298,6 @@ describe("parseSqlHalf()", () => {
   });
 });
 
-describe("checkStatement() and positionIn()", () => {
-  it("count lines in the file, not in the section", () => {
-    const { down } = parse("-- migrate:up\nSELECT 1;\n-- migrate:down\nSELECT 2;\n  SELECT 3;\n");
-    const third = down && statementsOf(down)[1];
-    expect(down && third && positionIn(down, third.start)).toEqual({
-      file: "001_a.sql",
-      line: 5,
-      column: 3,
-      sourceLine: "  SELECT 3;",
-    });
-  });
-
-  it("let an ordinary statement pass", () => {
-    const body = { kind: "sql", sql: "DELETE FROM t", file: "f", firstLine: 1 } as const;
-    const [statement] = statementsOf(body);
-    expect(statement && checkStatement(body, statement)).toBeUndefined();
-  });
-});
-
 describe("transaction:false", () => {
   const both = "-- migrate:up transaction:false\nVACUUM;\n-- migrate:down\nSELECT 1;\n";
 
@@ -357,23 +331,5 @@ describe("transaction:false", () => {
         parseSqlHalf("1_a.up.sql", "SELECT 1;\n-- migrate:up transaction:false\nVACUUM;"),
       ),
     ).toBe("MIGRATION_SECTION_INVALID");
-  });
-
-  it.each([
-    ["-- migrate:down transaction:false\nVACUUM", false],
-    ["-- a remark\n\n/* another */ -- +goose NO TRANSACTION\nVACUUM", false],
-    ["SELECT 1; -- migrate:down transaction:false", undefined],
-    ["-- migrate:down\nSELECT 1", undefined],
-    ["", undefined],
-  ])("is read from a stored text: %j", (sql, isTransactional) => {
-    expect(storedBody("ledger", sql).isTransactional).toBe(isTransactional);
-  });
-
-  it("tells the statements that cannot be part of a transaction from the others", () => {
-    const body = storedBody(
-      "x",
-      "VACUUM; pragma main.page_size=1; PRAGMA/**/journal_mode(off); PRAGMA page_size; PRAGMA foreign_keys = ON; SELECT 1",
-    );
-    expect(statementsOf(body).map(runsAlone)).toEqual([true, true, true, false, false, false]);
   });
 });

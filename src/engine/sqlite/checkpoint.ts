@@ -1,4 +1,5 @@
 /** Moving the WAL into the database. */
+import { withBusyTimeout } from "./busy-timeout.ts";
 import type { Connection } from "./connection.ts";
 
 export interface CheckpointResult {
@@ -10,14 +11,10 @@ export interface CheckpointResult {
 
 /** Checkpoints and shrinks the WAL file, waiting at most `waitMs` for others. */
 export function checkpoint(connection: Connection, waitMs: number): CheckpointResult {
-  const busyTimeoutMs = Number(connection.readOnce("PRAGMA busy_timeout")[0]?.[0] ?? 0);
-  connection.runOnce(`PRAGMA busy_timeout = ${waitMs}`);
-  try {
+  return withBusyTimeout(connection, waitMs, () => {
     const [isBusy, walPages, movedPages] = connection.readOnce(
       "PRAGMA wal_checkpoint(TRUNCATE)",
     )[0] ?? [1, 0, 0];
     return { isBusy: isBusy !== 0, walPages: Number(walPages), movedPages: Number(movedPages) };
-  } finally {
-    connection.runOnce(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
-  }
+  });
 }

@@ -1,8 +1,8 @@
 /** Whether a schema is still what its ledger says: one number in the everyday case, a full comparison when it moved. */
-import { OperationError } from "../../errors.ts";
 import type { Migration } from "../../migration/migration.ts";
 import type { Drift } from "../driver.ts";
 import type { Connection } from "./connection.ts";
+import { writeIfIdle } from "./idle-write.ts";
 import {
   ensureLedger,
   hasLedger,
@@ -13,7 +13,7 @@ import {
   schemaCookie,
   writeSchemaState,
 } from "./ledger.ts";
-import { SchemaFingerprint } from "./schema.ts";
+import { SchemaFingerprint } from "./schema-fingerprint.ts";
 import { toUsageDbError } from "./sqlite-errors.ts";
 
 /**
@@ -86,29 +86,19 @@ function rememberedDrift(connection: Connection): string[] {
   return Array.isArray(differences) ? differences.map(String) : [];
 }
 
+/** Only a cache: when it cannot be written now, the next look compares again. */
 function remember(connection: Connection, { drift, hash, cookie, headVersion }: Comparison): void {
-  const busyTimeoutMs = Number(connection.readOnce("PRAGMA busy_timeout")[0]?.[0] ?? 0);
-  // Only a cache: whoever holds the lock now matters more.
-  connection.runOnce("PRAGMA busy_timeout = 0");
-  try {
-    connection.transaction(() => {
-      const isSame =
-        schemaCookie(connection) === cookie &&
-        readAppliedVersions(connection).at(-1) === headVersion;
-      if (!isSame) return;
-      ensureLedger(connection);
-      const isDrifted = drift.differences.length > 0;
-      writeSchemaState(connection, headVersion, {
-        // The hash of a drifted schema stays that of the sound one, so that mending it is noticed.
-        hash: isDrifted || drift.unknown !== null ? (recordedHash(connection) ?? hash) : hash,
-        cookie: drift.unknown === null ? schemaCookie(connection) : null,
-        drift: isDrifted ? JSON.stringify(drift.differences) : null,
-      });
-    }, "write the ledger");
-  } catch (error) {
-    // Busy, read-only, full: the next look compares again.
-    if (!(error instanceof OperationError)) throw error;
-  } finally {
-    connection.runOnce(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
-  }
+  writeIfIdle(connection, () => {
+    const isSame =
+      schemaCookie(connection) === cookie && readAppliedVersions(connection).at(-1) === headVersion;
+    if (!isSame) return;
+    ensureLedger(connection);
+    const isDrifted = drift.differences.length > 0;
+    writeSchemaState(connection, headVersion, {
+      // The hash of a drifted schema stays that of the sound one, so that mending it is noticed.
+      hash: isDrifted || drift.unknown !== null ? (recordedHash(connection) ?? hash) : hash,
+      cookie: drift.unknown === null ? schemaCookie(connection) : null,
+      drift: isDrifted ? JSON.stringify(drift.differences) : null,
+    });
+  });
 }

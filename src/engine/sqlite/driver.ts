@@ -1,5 +1,5 @@
 /** The SQLite side of the migrator: one step, one immediate transaction, one ledger row. */
-import { type MigrationError, OperationError, UsageDbError } from "../../errors.ts";
+import { type MigrationError, OperationError } from "../../errors.ts";
 import type { AppliedMigration, Migration } from "../../migration/migration.ts";
 import type { Step } from "../../migration/plan.ts";
 import { headOf } from "../../migration/standing.ts";
@@ -14,44 +14,30 @@ import type {
   StepContext,
   StepOutcome,
 } from "../driver.ts";
-import { carryOutCascades } from "./carry-out-cascades.ts";
 import type { Connection } from "./connection.ts";
+import { writeIfIdle } from "./idle-write.ts";
 import {
-  baselineOf,
-  newViolations,
-  readViolations,
-  type ViolationBaseline,
-} from "./foreign-keys.ts";
-import { insertHistory, keepLedgerRow } from "./history.ts";
-import {
-  deleteLedgerRow,
   ensureLedger,
   hasLedger,
-  insertLedgerRow,
-  mirroredVersion,
   readAppliedVersions,
   readLedgerHead,
   readLedgerRows,
   recordedHash,
-  schemaCookie,
-  writeSchemaState,
 } from "./ledger.ts";
 import type { PartsResult } from "./parts/part-host.ts";
 import type { PartRunner } from "./parts/part-runner.ts";
 import { deleteProgress, type Progress, readProgress } from "./progress.ts";
+import { RunSettings } from "./run-settings.ts";
 import { runStep } from "./run-step.ts";
-import { SchemaFingerprint } from "./schema.ts";
+import { SchemaFingerprint } from "./schema-fingerprint.ts";
 import { StepLock } from "./step-lock.ts";
 import { toUsageDbError } from "./sqlite-errors.ts";
-import { actionOf, refuseViolations } from "./step-failure.ts";
+import { actionOf } from "./step-failure.ts";
+import { StepKeys } from "./step-keys.ts";
+import { recordFailedStep, recordStep } from "./step-record.ts";
 
 /** No value of PRAGMA data_version. */
 const NEVER_SEEN = -1;
-/**
- * Pages of WAL between checkpoints while a run goes on. At SQLite's own 1,000, two hundred small migrations wait
- * for the disk once or twice in their midst; what is left over is checkpointed when the connection closes.
- */
-const RUN_AUTOCHECKPOINT_PAGES = 4000;
 
 export interface SqliteDriverOptions {
   /** Written together with the ledger, to mark the file as the product's own. */
@@ -70,13 +56,9 @@ class SqliteDriver implements MigrationDriver {
   readonly #connection: Connection;
   readonly #applicationId: number | undefined;
   readonly #lock: StepLock;
+  readonly #settings: RunSettings;
+  readonly #keys: StepKeys;
   readonly #fingerprint = new SchemaFingerprint();
-  #baseline: ViolationBaseline = new Map();
-  /** The settings that a run changes, as they were; null between runs. */
-  #settingsBefore: {
-    readonly foreignKeys: number;
-    readonly autocheckpoint: number;
-  } | null = null;
   /** PRAGMA data_version when the database was last looked at: unchanged means nobody else committed since. */
   #seenDataVersion = NEVER_SEEN;
   #hasLedger = false;
@@ -86,6 +68,8 @@ class SqliteDriver implements MigrationDriver {
   constructor(connection: Connection, options: SqliteDriverOptions) {
     this.#connection = connection;
     this.#lock = new StepLock(connection);
+    this.#settings = new RunSettings(connection);
+    this.#keys = new StepKeys(connection);
     this.#applicationId = options.applicationId;
   }
 
@@ -108,36 +92,25 @@ class SqliteDriver implements MigrationDriver {
   }
 
   /**
-   * Switches foreign keys off: inside a transaction the pragma does nothing, and with them on a table
-   * rebuild deletes every child row by cascade. The database is looked at by the first step, inside its lock:
-   * looked at here, a commit between the plan and now would pass for what the plan was made from.
+   * The database is looked at by the first step, inside its lock: looked at here, a commit between the plan and now
+   * would pass for what the plan was made from.
    */
   startRun(): void {
     this.#reading(() => {
       this.#connection.forgetStatements();
       this.#seenDataVersion = NEVER_SEEN;
-      this.#settingsBefore = {
-        foreignKeys: this.#numberOf("foreign_keys"),
-        autocheckpoint: this.#numberOf("wal_autocheckpoint"),
-      };
-      this.#setForeignKeys(0);
+      this.#settings.start();
       this.#lock.start();
-      // 0 is somebody's decision to checkpoint on their own.
-      if (this.#settingsBefore.autocheckpoint > 0)
-        this.#connection.runOnce(`PRAGMA wal_autocheckpoint = ${RUN_AUTOCHECKPOINT_PAGES}`);
     });
   }
 
   finishRun(): void {
-    const before = this.#settingsBefore;
-    if (before === null) return;
+    if (!this.#settings.isInForce) return;
     this.#lock.end();
     this.#reading(() => {
       this.#connection.forgetStatements();
-      this.#setForeignKeys(before.foreignKeys);
-      this.#connection.runOnce(`PRAGMA wal_autocheckpoint = ${before.autocheckpoint}`);
+      this.#settings.end();
     });
-    this.#settingsBefore = null;
   }
 
   applyStep(planned: Step, context: StepContext): StepOutcome {
@@ -158,7 +131,7 @@ class SqliteDriver implements MigrationDriver {
       const executionTimeMs = performance.now() - startedAt;
       this.#fingerprint.refresh(this.#connection, isAdditive);
       this.#refuseNewViolations(step);
-      this.#writeLedger(step, context, executionTimeMs);
+      this.#record(step, context, executionTimeMs);
       return { outcome: "applied", executionTimeMs };
     });
   }
@@ -173,11 +146,12 @@ class SqliteDriver implements MigrationDriver {
    */
   applyPart(step: Step, context: StepContext): PartOutcome {
     this.#parts ??= this.#partRunner();
-    this.#setForeignKeys(step.body.kind === "batched" ? 1 : 0);
+    this.#settings.setForeignKeys(step.body.kind === "batched" ? 1 : 0);
     const outcome = this.#parts.apply(step, context);
     const isOver = outcome.outcome === "applied" || outcome.outcome === "ledger-changed";
-    // In the pause the connection is its owner's again.
-    this.#setForeignKeys(isOver ? 0 : (this.#settingsBefore?.foreignKeys ?? 1));
+    // In the pause foreign keys are as the connection's owner has them.
+    if (isOver) this.#settings.setForeignKeys(0);
+    else this.#settings.restoreForeignKeys();
     this.#seenDataVersion = NEVER_SEEN;
     return outcome;
   }
@@ -185,20 +159,9 @@ class SqliteDriver implements MigrationDriver {
   /** Only when nobody holds the lock: the step's own error must not wait. */
   writeFailure(step: Step, failure: MigrationError, context: StepContext): void {
     if (this.#connection.inTransaction) return;
-    this.#ifIdle(() => {
+    writeIfIdle(this.#connection, () => {
       ensureLedger(this.#connection);
-      insertHistory(this.#connection, {
-        at: context.appliedAt,
-        version: step.version,
-        name: step.name,
-        action: step.direction,
-        outcome: "failed",
-        execution_time_ms: 0,
-        tool_version: context.toolVersion,
-        actor: context.actor,
-        backup_path: step.backupPath ?? null,
-        detail: `${failure.code}: ${failure.message}`,
-      });
+      recordFailedStep(this.#connection, step, { failure, context });
     });
   }
 
@@ -210,37 +173,17 @@ class SqliteDriver implements MigrationDriver {
   writeStamp(stamp: string, expectedVersions: readonly Version[]): void {
     const head = headOf(expectedVersions.map((version) => ({ version })));
     if (this.#connection.inTransaction) return;
-    const autocheckpoint = this.#numberOf("wal_autocheckpoint");
-    // Not worth a wait for the disk.
-    this.#connection.runOnce("PRAGMA wal_autocheckpoint = 0");
-    try {
-      this.#ifIdle(() => {
-        const versions = readAppliedVersions(this.#connection);
-        if (!isSame(versions, expectedVersions)) return;
-        this.#connection
-          .prepare(
-            "UPDATE schema_migrations SET source_stamp = ? WHERE version = ?",
-            "write the ledger",
-          )
-          .run(stamp, head);
-      });
-    } finally {
-      this.#connection.runOnce(`PRAGMA wal_autocheckpoint = ${autocheckpoint}`);
-    }
-  }
-
-  /** Writes what may as well be left out: whoever holds the lock now, or a full disk, matters more. */
-  #ifIdle(write: () => void): void {
-    const busyTimeoutMs = this.#numberOf("busy_timeout");
-    this.#connection.runOnce("PRAGMA busy_timeout = 0");
-    try {
-      this.#connection.transaction(write, "write the ledger");
-    } catch (error) {
-      // Busy, read-only, full: the migrations are as applied as before.
-      if (!(error instanceof OperationError)) throw error;
-    } finally {
-      this.#connection.runOnce(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
-    }
+    const write = (): void => {
+      const versions = readAppliedVersions(this.#connection);
+      if (!isSame(versions, expectedVersions)) return;
+      this.#connection
+        .prepare(
+          "UPDATE schema_migrations SET source_stamp = ? WHERE version = ?",
+          "write the ledger",
+        )
+        .run(stamp, head);
+    };
+    this.#settings.withoutCheckpoint(() => writeIfIdle(this.#connection, write));
   }
 
   #partRunner(): PartRunner {
@@ -279,10 +222,10 @@ class SqliteDriver implements MigrationDriver {
       result.schemaHash ?? this.#fingerprint.hash,
     );
     if (result.violations !== null) {
-      this.#baseline = new Map(JSON.parse(result.violations) as [string, number][]);
+      this.#keys.resume(result.violations);
       this.#refuseNewViolations(step);
     }
-    this.#writeLedger(step, context, result.executionTimeMs);
+    this.#record(step, context, result.executionTimeMs);
   }
 
   /** Inside the lock: true when a step in parts stands in the way; one that this step undoes does not. */
@@ -317,21 +260,6 @@ class SqliteDriver implements MigrationDriver {
     }
   }
 
-  #numberOf(pragma: string): number {
-    return Number(this.#connection.readOnce(`PRAGMA ${pragma}`)[0]?.[0] ?? 0);
-  }
-
-  #setForeignKeys(value: number): void {
-    this.#connection.runOnce(`PRAGMA foreign_keys = ${value}`);
-    const observed = this.#numberOf("foreign_keys");
-    if (observed === value) return;
-    throw new UsageDbError(
-      "PRAGMA_REFUSED",
-      `Cannot migrate ${this.#connection.path}: foreign_keys is ${String(observed)}, expected ${value}`,
-      { details: { pragma: "foreign_keys", observed: String(observed), expected: value } },
-    );
-  }
-
   /** Takes in what others may have changed: the schema, the ledger's existence, violations that are not ours. */
   #look(): void {
     this.#seenDataVersion = this.#dataVersion();
@@ -341,7 +269,7 @@ class SqliteDriver implements MigrationDriver {
     this.#unfinished = readProgress(this.#connection);
     this.#fingerprint.refresh(this.#connection, false);
     this.#fingerprint.expect(this.#hasLedger ? recordedHash(this.#connection) : null);
-    this.#baseline = this.#fingerprint.hasForeignKeys ? baselineOf(this.#violations()) : new Map();
+    this.#keys.look(this.#fingerprint.hasForeignKeys);
   }
 
   #dataVersion(): number {
@@ -360,69 +288,17 @@ class SqliteDriver implements MigrationDriver {
       this.#connection.runOnce(`PRAGMA application_id = ${this.#applicationId}`);
   }
 
-  /** Null when the schema had drifted: the next opening compares it anew. */
-  #cookie(): number | null {
-    return this.#fingerprint.hasDrift ? null : schemaCookie(this.#connection);
-  }
-
-  #violations(): ReturnType<typeof readViolations> {
-    return readViolations(this.#connection);
-  }
-
   #refuseNewViolations(step: Step): void {
-    if (!this.#fingerprint.hasForeignKeys) return;
-    if (step.cascades !== undefined)
-      carryOutCascades(this.#connection, step.cascades, this.#baseline);
-    const violations = this.#violations();
-    refuseViolations(step, newViolations(violations, this.#baseline));
-    this.#baseline = baselineOf(violations);
+    if (this.#fingerprint.hasForeignKeys) this.#keys.refuseNew(step);
   }
 
-  #writeLedger(step: Step, context: StepContext, executionTimeMs: number): void {
-    let head: Version;
-    if (step.direction === "up") {
-      head = Math.max(step.version, context.expectedVersions.at(-1) ?? 0);
-      insertLedgerRow(this.#connection, {
-        step,
-        appliedAt: context.appliedAt,
-        executionTimeMs,
-        schemaHash: this.#fingerprint.expectedHash,
-        toolVersion: context.toolVersion,
-        appliedBy: context.actor,
-        schemaCookie: this.#cookie(),
-      });
-    } else {
-      head = headOf(
-        context.expectedVersions
-          .filter((version) => version !== step.version)
-          .map((version) => ({ version })),
-      );
+  #record(step: Step, context: StepContext, executionTimeMs: number): void {
+    if (step.direction === "down") {
       if (this.#unfinished !== null) deleteProgress(this.#connection, step.version);
       this.#unfinished = null;
-      keepLedgerRow(this.#connection, step.version);
-      deleteLedgerRow(this.#connection, step.version);
-      insertHistory(this.#connection, {
-        at: context.appliedAt,
-        version: step.version,
-        name: step.name,
-        action: "down",
-        outcome: "done",
-        execution_time_ms: executionTimeMs,
-        tool_version: context.toolVersion,
-        actor: context.actor,
-        backup_path: step.backupPath ?? null,
-        detail: null,
-      });
     }
-    // The head speaks of the schema: after a down, and after a version that was merged late, it is an older row.
-    if (head !== step.version || step.direction === "down") {
-      writeSchemaState(this.#connection, head, {
-        hash: this.#fingerprint.expectedHash,
-        cookie: this.#cookie(),
-        drift: null,
-      });
-    }
-    this.#connection.runOnce(`PRAGMA user_version = ${mirroredVersion(head)}`);
+    const fingerprint = this.#fingerprint;
+    recordStep(this.#connection, step, { context, executionTimeMs, fingerprint });
   }
 }
 

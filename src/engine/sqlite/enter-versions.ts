@@ -18,7 +18,8 @@ import {
   writeSchemaState,
 } from "./ledger.ts";
 import { IN_MEMORY, openConnection } from "./open.ts";
-import { describeSchema, SchemaFingerprint, type SchemaObject } from "./schema.ts";
+import { describeSchema, type SchemaObject } from "./schema.ts";
+import { SchemaFingerprint } from "./schema-fingerprint.ts";
 
 /** What versions build from nothing, and the ledger that they leave. */
 export interface BuiltVersions {

@@ -2,7 +2,8 @@
 import { Database } from "bun:sqlite";
 import { MigrationError } from "../../errors.ts";
 import type { AppliedMigration, FunctionBody, Migration } from "../../migration/migration.ts";
-import { checkBody, runsAlone, statementsOf, storedBody } from "../../migration/sections.ts";
+import { checkBody, runsAlone } from "../../migration/statement-rules.ts";
+import { statementsOf, storedBody } from "../../migration/sql-body.ts";
 import { formatVersion } from "../../migration/version.ts";
 import type { Drift } from "../driver.ts";
 import { isPromise } from "../task.ts";

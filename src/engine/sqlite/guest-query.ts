@@ -1,6 +1,6 @@
 /** One statement of somebody's own SQL, on a connection that cannot write, attach or configure anything. */
 import { InputError } from "../../errors.ts";
-import { statementsOf } from "../../migration/sections.ts";
+import { statementsOf } from "../../migration/sql-body.ts";
 import { checkPath, prepareFile } from "./open.ts";
 
 /** A value as JSON has it: integers beyond 2^53 and blobs as text, `9007199254740993` and `x'00ff'`. */

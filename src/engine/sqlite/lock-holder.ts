@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { OperationError } from "../../errors.ts";
 import type { LockHolder } from "../driver.ts";
+import { withBusyTimeout } from "./busy-timeout.ts";
 import type { Connection } from "./connection.ts";
 import { lockNotePath, readLockNote } from "./lock-note.ts";
 
@@ -36,17 +37,16 @@ export function readLockHolder(database: string): LockHolder | null {
  */
 export function isWriteLocked(connection: Connection): boolean {
   const isReader = connection.readOnce("PRAGMA query_only")[0]?.[0] === 1;
-  const busyTimeoutMs = Number(connection.readOnce("PRAGMA busy_timeout")[0]?.[0] ?? 0);
   connection.runOnce("PRAGMA query_only = OFF");
-  connection.runOnce("PRAGMA busy_timeout = 0");
   try {
-    connection.transaction(() => undefined, "look at the lock");
+    withBusyTimeout(connection, 0, () =>
+      connection.transaction(() => undefined, "look at the lock"),
+    );
     return false;
   } catch (error) {
     if (error instanceof OperationError && error.code === "DATABASE_BUSY") return true;
     throw error;
   } finally {
-    connection.runOnce(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
     if (isReader) connection.runOnce("PRAGMA query_only = ON");
   }
 }

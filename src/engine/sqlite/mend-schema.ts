@@ -8,7 +8,8 @@ import { Database } from "bun:sqlite";
 import { Connection } from "./connection.ts";
 import { IN_MEMORY } from "./open.ts";
 import { quoteIdentifier } from "./quote.ts";
-import { definitionsOf, describeSchema, diffSchemas, schemaTexts } from "./schema.ts";
+import { definitionsOf } from "./definition-texts.ts";
+import { describeSchema, diffSchemas, schemaTexts } from "./schema.ts";
 import type { SchemaDifference } from "./schema-diff.ts";
 import { isSqliteError } from "./sqlite-errors.ts";
 

@@ -6,7 +6,8 @@ import type {
   SqlBody,
   SqlValue,
 } from "../../migration/migration.ts";
-import { checkStatement, positionIn, statementsOf } from "../../migration/sections.ts";
+import { checkStatement } from "../../migration/statement-rules.ts";
+import { positionIn, statementsOf } from "../../migration/sql-body.ts";
 import type { Statement } from "../../migration/sql-scanner.ts";
 import { checkBoundValues } from "./bound-values.ts";
 import type { Connection, Prepared, RunResult } from "./connection.ts";

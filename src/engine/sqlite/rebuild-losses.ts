@@ -3,7 +3,7 @@
  * new definition does not repeat is gone. Round trips do not see it, because the down often puts it back.
  */
 import type { MigrationBody } from "../../migration/migration.ts";
-import { statementsOf } from "../../migration/sections.ts";
+import { statementsOf } from "../../migration/sql-body.ts";
 import type { Connection } from "./connection.ts";
 import { ENGINE_TABLES_SQL } from "./ledger-tables.ts";
 import { namesIn } from "./prove/position.ts";

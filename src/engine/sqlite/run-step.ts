@@ -2,7 +2,7 @@
 import { MigrationError } from "../../errors.ts";
 import type { FunctionBody } from "../../migration/migration.ts";
 import type { Step } from "../../migration/plan.ts";
-import { statementsOf } from "../../migration/sections.ts";
+import { statementsOf } from "../../migration/sql-body.ts";
 import type { StepContext } from "../driver.ts";
 import { isPromise } from "../task.ts";
 import type { Connection } from "./connection.ts";
@@ -66,16 +66,21 @@ function runFunction(
     access.revoke();
     connection.forgetStatements();
   }
-  if (isPromise(result)) {
-    // It may still be rejected, for instance by the handle that was just revoked.
-    result.then(undefined, () => undefined);
-    throw new MigrationError(
-      "MIGRATION_ASYNC",
-      `Cannot ${actionOf(step)}: its ${step.direction} returned a promise, expected a synchronous function`,
-      { details: { version: step.version, file: body.file, direction: step.direction } },
-    );
-  }
+  refusePromise(step, body.file, result);
   refuseEndedTransaction(connection, step);
+}
+
+/** @throws {MigrationError} MIGRATION_ASYNC when a function of a migration answered with a promise. */
+export function refusePromise(step: Step, file: string, result: unknown): void {
+  if (!isPromise(result)) return;
+  // It may still be rejected, for instance by the handle that was just revoked.
+  result.then(undefined, () => undefined);
+  const { version, direction } = step;
+  throw new MigrationError(
+    "MIGRATION_ASYNC",
+    `Cannot ${actionOf(step)}: its ${direction} returned a promise, expected a synchronous function`,
+    { details: { version, file, direction } },
+  );
 }
 
 export function refuseEndedTransaction(connection: Connection, step: Step): void {

@@ -1,7 +1,7 @@
 /** Which tables a seed can write to, triggers included; asked of SQLite, not read from the text. */
 import { MigrationError } from "../../errors.ts";
 import type { SqlBody } from "../../migration/migration.ts";
-import { positionIn } from "../../migration/sections.ts";
+import { positionIn, renderPosition } from "../../migration/sql-body.ts";
 import type { Statement } from "../../migration/sql-scanner.ts";
 import type { Connection } from "./connection.ts";
 import { Shadow } from "./hazards/shadow.ts";
@@ -47,7 +47,7 @@ function refuse(body: SqlBody, statement: Statement, table: string): never {
   const position = positionIn(body, statement.start);
   throw new MigrationError(
     "SEED_STATEMENT_FORBIDDEN",
-    `Cannot use the statement at ${position.file}:${position.line}:${position.column}: it writes to ${table}, expected only tables that migrations made`,
+    `Cannot use the statement at ${renderPosition(position)}: it writes to ${table}, expected only tables that migrations made`,
     { details: { position } },
   );
 }

@@ -1,6 +1,6 @@
 /** Fills a migrated database with the rows of an environment, once for every text that a seed has had. */
 import { MigrationError, OperationError, type UsageDbError } from "../../errors.ts";
-import { positionIn, statementsOf } from "../../migration/sections.ts";
+import { positionIn, statementsOf } from "../../migration/sql-body.ts";
 import type { Statement } from "../../migration/sql-scanner.ts";
 import type { Migrator } from "../migrator.ts";
 import type { Seed } from "../seed-file.ts";

@@ -7,7 +7,7 @@ import {
 } from "../../errors.ts";
 import type { SqlBody } from "../../migration/migration.ts";
 import type { Step } from "../../migration/plan.ts";
-import { positionIn } from "../../migration/sections.ts";
+import { positionIn, renderPosition } from "../../migration/sql-body.ts";
 import type { Statement } from "../../migration/sql-scanner.ts";
 import { formatVersion } from "../../migration/version.ts";
 import type { ForeignKeyViolation } from "./foreign-keys.ts";
@@ -108,7 +108,7 @@ export function failureAt(
       ? positionOf(place.body, place.statement, sqliteError.byteOffset)
       : null;
   const message = error instanceof Error ? error.message : String(error);
-  const at = position === null ? file : `${position.file}:${position.line}:${position.column}`;
+  const at = position === null ? file : renderPosition(position);
   return new MigrationError(code, `Cannot ${action}: ${message} at ${at}`, {
     details: {
       ...details,

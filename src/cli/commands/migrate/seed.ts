@@ -87,7 +87,7 @@ async function preview(
   options: SeedOptions,
 ): Promise<ExitCode> {
   const { upToDateEntry } = await import("../../../engine/sqlite/seed.ts");
-  const { statementsOf } = await import("../../../migration/sections.ts");
+  const { statementsOf } = await import("../../../migration/sql-body.ts");
   const entry = connection.reading(() => upToDateEntry(connection, planned, options));
   const { environment, checksum, body } = planned;
   output.json({

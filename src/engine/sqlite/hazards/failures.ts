@@ -8,7 +8,7 @@ import type { Access } from "./probe.ts";
 import type { ShadowColumn, ShadowValue } from "./shadow.ts";
 import { isDemandingAddColumn, isSetNotNull } from "./statement-shape.ts";
 import { duplicatesSql, keysOf } from "./table-rules.ts";
-import { checksOf, indexPartsOf } from "./write-parts.ts";
+import { checksOf, indexPartsOf } from "./definition-parts.ts";
 
 /** What a statement would fail on: rows are counted in the database, and SQLite is asked with one of them. */
 export function failuresOf(

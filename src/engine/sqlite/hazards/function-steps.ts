@@ -5,7 +5,8 @@ import type {
   SqlBody,
   SqlValue,
 } from "../../../migration/migration.ts";
-import { checkStatement, statementsOf } from "../../../migration/sections.ts";
+import { checkStatement } from "../../../migration/statement-rules.ts";
+import { statementsOf } from "../../../migration/sql-body.ts";
 import type { Statement } from "../../../migration/sql-scanner.ts";
 import type { Shadow, ShadowValue } from "./shadow.ts";
 

@@ -9,7 +9,7 @@ import {
   type StepAnalysis,
 } from "../../../migration/hazard.ts";
 import type { Step } from "../../../migration/plan.ts";
-import { statementsOf } from "../../../migration/sections.ts";
+import { statementsOf } from "../../../migration/sql-body.ts";
 import type { Version } from "../../../migration/version.ts";
 import type { Connection } from "../connection.ts";
 import { IN_MEMORY, openConnection } from "../open.ts";

@@ -1,7 +1,8 @@
 /** The rows that an INSERT brings, before they are in their table. */
 import { quoteIdentifier } from "../quote.ts";
 import type { Shadow } from "./shadow.ts";
-import { plainSelectOf, type WriteParts } from "./write-parts.ts";
+import { plainSelectOf } from "./copied-select.ts";
+import type { WriteParts } from "./write-parts.ts";
 
 /** The rows that an INSERT brings, with every column of its table; null when its text does not say. */
 export function stagedSql(

@@ -7,9 +7,11 @@ import type {
   SqlBody,
 } from "../../../migration/migration.ts";
 import type { Step } from "../../../migration/plan.ts";
-import { positionIn, runsAlone, statementsOf } from "../../../migration/sections.ts";
+import { positionIn, statementsOf } from "../../../migration/sql-body.ts";
+import { runsAlone } from "../../../migration/statement-rules.ts";
 import { splitStatements, type Statement } from "../../../migration/sql-scanner.ts";
 import { isPromise } from "../../task.ts";
+import { ContentFollower } from "./content-follower.ts";
 import type { Bench, Finding } from "./finding.ts";
 import { foreignKeyFailuresOf, strandedRowsOf } from "./foreign-key-failures.ts";
 import { shadowDatabase } from "./function-steps.ts";
@@ -21,6 +23,7 @@ import type { TriedStatement } from "./trial.ts";
 
 export class StepAnalyst {
   readonly #bench: Bench;
+  readonly #follower: ContentFollower;
   readonly #step: Step;
   readonly #statements: StatementEffects[] = [];
   readonly #hazards: Hazard[] = [];
@@ -35,6 +38,7 @@ export class StepAnalyst {
 
   constructor(bench: Bench, step: Step) {
     this.#bench = bench;
+    this.#follower = new ContentFollower(bench);
     this.#step = step;
     for (const missing of bench.shadow.missing)
       this.#notAnalysed.push(`what touches ${missing} (it could not be copied)`);
@@ -85,7 +89,7 @@ export class StepAnalyst {
       const before = this.#columnsAltered(statement, accesses);
       const failure = shadow.run(statement.text);
       limit?.settle(statement, failure);
-      this.#bench.contents.follow(statement, accesses, before);
+      this.#follower.follow(statement, accesses, before);
       if (failure !== null) this.#notAnalysed.push(`line ${line}: ${failure}`);
     }
     this.#judgeForeignKeys();
@@ -130,7 +134,7 @@ export class StepAnalyst {
       // It compiles what it explains and runs nothing of it.
       if (statement.words[0] === "EXPLAIN") return;
       const accesses = this.#examine(statement, null);
-      if (accesses !== null) this.#bench.contents.forget(statement, accesses);
+      if (accesses !== null) this.#follower.forget(statement, accesses);
     });
     try {
       const result = run(database);

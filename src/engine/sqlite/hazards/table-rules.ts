@@ -1,7 +1,7 @@
 /** What a table of the shadow asks of its rows. */
 import { quoteIdentifier } from "../quote.ts";
 import type { Shadow, ShadowColumn } from "./shadow.ts";
-import { checksOf, indexPartsOf } from "./write-parts.ts";
+import { checksOf, indexPartsOf } from "./definition-parts.ts";
 
 export interface UniqueKey {
   readonly name: string;

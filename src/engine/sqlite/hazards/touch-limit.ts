@@ -6,7 +6,8 @@
 import { MigrationError } from "../../../errors.ts";
 import type { SqlBody } from "../../../migration/migration.ts";
 import type { Step } from "../../../migration/plan.ts";
-import { positionIn, runsAlone, statementsOf } from "../../../migration/sections.ts";
+import { positionIn, statementsOf } from "../../../migration/sql-body.ts";
+import { runsAlone } from "../../../migration/statement-rules.ts";
 import type { Statement } from "../../../migration/sql-scanner.ts";
 import { hasLimit, touchesOf } from "../../../migration/touches.ts";
 import type { Connection } from "../connection.ts";

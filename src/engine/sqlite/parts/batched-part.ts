@@ -4,12 +4,11 @@ import { MigrationError } from "../../../errors.ts";
 import type { BatchedBody } from "../../../migration/migration.ts";
 import type { Step } from "../../../migration/plan.ts";
 import type { PartOutcome, StepContext } from "../../driver.ts";
-import { isPromise } from "../../task.ts";
 import { checkpoint } from "../checkpoint.ts";
 import { moduleDatabase } from "../module-database.ts";
 import { type Progress, readProgress } from "../progress.ts";
 import { quoteIdentifier } from "../quote.ts";
-import { refuseEndedTransaction } from "../run-step.ts";
+import { refuseEndedTransaction, refusePromise } from "../run-step.ts";
 import { actionOf, failureOf } from "../step-failure.ts";
 import { batchOf } from "./batch.ts";
 import {
@@ -121,7 +120,7 @@ export class BatchedPart {
     } finally {
       access.revoke();
     }
-    if (isPromise(result)) this.#refusePromise(result);
+    refusePromise(this.#step, this.#body.file, result);
     refuseEndedTransaction(connection, this.#step);
     const hasMore = hasRowsBehind(connection, key, range.last);
     if (hasMore && !hadMore) this.#refuseGrowth();
@@ -165,16 +164,6 @@ export class BatchedPart {
     connection.readOnce("PRAGMA wal_checkpoint(PASSIVE)");
     const wal = statSync(`${connection.path}-wal`, { throwIfNoEntry: false });
     if ((wal?.size ?? 0) > LARGE_WAL_BYTES) checkpoint(connection, CHECKPOINT_WAIT_MS);
-  }
-
-  #refusePromise(result: PromiseLike<unknown>): never {
-    result.then(undefined, () => undefined);
-    const { version, direction } = this.#step;
-    throw new MigrationError(
-      "MIGRATION_ASYNC",
-      `Cannot ${actionOf(this.#step)}: its ${direction} returned a promise, expected a synchronous function`,
-      { details: { version, file: this.#body.file, direction } },
-    );
   }
 
   #refuseGrowth(): never {

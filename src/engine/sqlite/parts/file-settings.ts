@@ -1,6 +1,6 @@
 /** Settings of the file itself, which SQLite leaves as they are in silence when it cannot change them. */
 import { MigrationError } from "../../../errors.ts";
-import { pragmaOf } from "../../../migration/sections.ts";
+import { pragmaOf } from "../../../migration/statement-rules.ts";
 import type { Statement } from "../../../migration/sql-scanner.ts";
 import type { Connection } from "../connection.ts";
 

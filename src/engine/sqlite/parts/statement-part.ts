@@ -7,14 +7,15 @@
  */
 import type { SqlBody } from "../../../migration/migration.ts";
 import type { Step } from "../../../migration/plan.ts";
-import { pragmaOf, runsAlone, statementsOf } from "../../../migration/sections.ts";
+import { pragmaOf, runsAlone } from "../../../migration/statement-rules.ts";
+import { statementsOf } from "../../../migration/sql-body.ts";
 import type { Statement } from "../../../migration/sql-scanner.ts";
 import { doneSqlOf } from "../../../migration/unfinished.ts";
 import type { PartOutcome, StepContext } from "../../driver.ts";
 import { baselineOf, readViolations } from "../foreign-keys.ts";
 import { type Progress, readProgress } from "../progress.ts";
 import { refuseEndedTransaction } from "../run-step.ts";
-import { SchemaFingerprint } from "../schema.ts";
+import { SchemaFingerprint } from "../schema-fingerprint.ts";
 import { failureOf } from "../step-failure.ts";
 import { runFilePragma, verifyFile } from "./file-settings.ts";
 import { outcomeBefore, recordFailure, savePart } from "./part.ts";

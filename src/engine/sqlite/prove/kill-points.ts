@@ -10,7 +10,7 @@ import { copyFileSync, existsSync } from "node:fs";
 import { type SourcePosition, UsageDbError } from "../../../errors.ts";
 import type { Migration } from "../../../migration/migration.ts";
 import type { Direction } from "../../../migration/plan.ts";
-import { positionIn, statementsOf } from "../../../migration/sections.ts";
+import { positionIn, statementsOf } from "../../../migration/sql-body.ts";
 import { formatVersion, NO_VERSION, type Version } from "../../../migration/version.ts";
 import type { MigrationSource } from "../../source.ts";
 import { compareContent } from "./content.ts";

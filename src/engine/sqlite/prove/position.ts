@@ -1,7 +1,7 @@
 /** Where in the migrations an object was made. */
 import type { SourcePosition } from "../../../errors.ts";
 import type { Migration, MigrationBody } from "../../../migration/migration.ts";
-import { positionIn, statementsOf } from "../../../migration/sections.ts";
+import { positionIn, statementsOf } from "../../../migration/sql-body.ts";
 import { scanTokens, type Statement } from "../../../migration/sql-scanner.ts";
 import { formatVersion, type Version } from "../../../migration/version.ts";
 

@@ -1,6 +1,6 @@
 /** What a version's rebuilds lose beside rows: triggers and indexes, parts of the definition, the count of ids. */
 import type { Migration, MigrationBody } from "../../../migration/migration.ts";
-import { statementsOf } from "../../../migration/sections.ts";
+import { statementsOf } from "../../../migration/sql-body.ts";
 import type { Connection } from "../connection.ts";
 import { readSchemaMoment, rebuildLosses, type SchemaMoment } from "../rebuild-losses.ts";
 import { countingTables, loweredSequences, readSequences } from "../sequences.ts";

@@ -2,7 +2,8 @@
 import { statSync } from "node:fs";
 import { UsageDbError } from "../../../errors.ts";
 import type { Migration, SqlBody } from "../../../migration/migration.ts";
-import { pragmaOf, statementsOf } from "../../../migration/sections.ts";
+import { pragmaOf } from "../../../migration/statement-rules.ts";
+import { statementsOf } from "../../../migration/sql-body.ts";
 import type { Version } from "../../../migration/version.ts";
 import type { MigrationReport } from "../../migrator.ts";
 import { labelOf } from "./position.ts";

@@ -1,6 +1,7 @@
 /** The tables of a database as a proof needs them: columns, keys, checks. */
-import { nextToken, scanTokens, type Token } from "../../../migration/sql-scanner.ts";
+import { nextToken, scanTokens } from "../../../migration/sql-scanner.ts";
 import type { Connection } from "../connection.ts";
+import { closingParenthesis } from "../definition-texts.ts";
 import { ENGINE_TABLES_SQL } from "../ledger-tables.ts";
 import { unquote } from "./position.ts";
 
@@ -213,16 +214,6 @@ function columnsIn(sql: string, columns: readonly string[]): string[] {
     if (kind === "identifier") names.add(unquote(text).toLowerCase());
   }
   return columns.filter((column) => names.has(column.toLowerCase()));
-}
-
-function closingParenthesis(sql: string, open: Token): number {
-  let depth = 0;
-  for (const { kind, start, end } of scanTokens(sql, open.start)) {
-    if (kind !== "operator") continue;
-    if (sql[start] === "(") depth++;
-    if (sql[start] === ")" && --depth === 0) return end;
-  }
-  return sql.length;
 }
 
 function parentsFirst(tables: readonly TableShape[]): TableShape[] {
