@@ -242,7 +242,7 @@ export const ERROR_CATALOGUE = Object.freeze({
     "author",
     1,
     "A migration uses ATTACH, DETACH, VACUUM or a PRAGMA that would escape its transaction.",
-    "Remove the statement.",
+    "Remove the statement; VACUUM and the pragmas of the file may stand in a `-- migrate:up transaction:false`.",
   ),
   MIGRATION_ASYNC: entry(
     "author",

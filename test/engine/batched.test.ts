@@ -263,6 +263,10 @@ describe("batched()", () => {
   it("leaves the connection to its owner in the pauses, and looks after foreign keys in the chunks", async () => {
     using db = openConnection(":memory:");
     const schema = `${SCHEMA} CREATE TABLE c (t REFERENCES t ON DELETE CASCADE); INSERT INTO c SELECT id FROM t;`;
+    const SETTINGS = ["foreign_keys", "busy_timeout", "wal_autocheckpoint"];
+    const settings = (): string =>
+      SETTINGS.map((name) => String(db.readOnce(`PRAGMA ${name}`)[0]?.[0])).join(" ");
+    const own = settings();
     const observed = new Set<unknown>();
     const up = batched({
       table: "t",
@@ -275,10 +279,11 @@ describe("batched()", () => {
       driver: createSqliteDriver(db),
       source: listOf(schema, up),
       onEvent: (event) => {
-        if (event.type === "progress") observed.add(db.readOnce("PRAGMA foreign_keys")[0]?.[0]);
+        if (event.type === "progress") observed.add(settings());
       },
     }).up();
-    expect([...observed]).toEqual([1]);
+    expect([...observed]).toEqual([own]);
+    expect(settings()).toBe(own);
     expect(column(db, "SELECT max(t) FROM c")).toEqual([150]);
   });
 

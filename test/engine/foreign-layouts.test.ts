@@ -240,7 +240,7 @@ describe("the commands over Diesel's folders", () => {
     writeFileSync(folder.at(`${path}/down.sql`), "DROP TABLE tags;");
     expect(await run("up", ...db)).toMatchObject({ exitCode: 0 });
     expect(await run("rollback", "0", "--no-backup", ...db)).toMatchObject({ exitCode: 0 });
-  });
+  }, 30_000);
 
   it("refuse to write into drizzle's, whose snapshots they cannot make", async () => {
     using folder = tempFolder();

@@ -146,12 +146,16 @@ class SqliteDriver implements MigrationDriver {
    */
   applyPart(step: Step, context: StepContext): PartOutcome {
     this.#parts ??= this.#partRunner();
-    this.#settings.setForeignKeys(step.body.kind === "batched" ? 1 : 0);
+    this.#settings.resume(step.body.kind === "batched" ? 1 : 0);
+    this.#lock.resume();
     const outcome = this.#parts.apply(step, context);
     const isOver = outcome.outcome === "applied" || outcome.outcome === "ledger-changed";
-    // In the pause foreign keys are as the connection's owner has them.
     if (isOver) this.#settings.setForeignKeys(0);
-    else this.#settings.restoreForeignKeys();
+    else {
+      // In the pause the connection is as its owner has it.
+      this.#settings.pause();
+      this.#lock.pause();
+    }
     this.#seenDataVersion = NEVER_SEEN;
     return outcome;
   }

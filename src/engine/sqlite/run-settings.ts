@@ -32,23 +32,29 @@ export class RunSettings {
       autocheckpoint: this.#numberOf("wal_autocheckpoint"),
     };
     this.#before = before;
-    this.setForeignKeys(0);
-    // 0 is somebody's decision to checkpoint on their own.
-    if (before.autocheckpoint > 0)
-      this.#connection.runOnce(`PRAGMA wal_autocheckpoint = ${RUN_AUTOCHECKPOINT_PAGES}`);
+    this.resume(0);
   }
 
   /** Does nothing between runs. */
   end(): void {
     if (this.#before === null) return;
-    this.setForeignKeys(this.#before.foreignKeys);
-    this.#connection.runOnce(`PRAGMA wal_autocheckpoint = ${this.#before.autocheckpoint}`);
+    this.pause();
     this.#before = null;
   }
 
-  /** Has foreign keys as they were before the run, for a pause in its midst. */
-  restoreForeignKeys(): void {
-    this.setForeignKeys(this.#before?.foreignKeys ?? 1);
+  /** Has everything as it was before the run, for a pause in its midst. */
+  pause(): void {
+    if (this.#before === null) return;
+    this.setForeignKeys(this.#before.foreignKeys);
+    this.#connection.runOnce(`PRAGMA wal_autocheckpoint = ${this.#before.autocheckpoint}`);
+  }
+
+  /** @param foreignKeys 1 for work that changes rows only. */
+  resume(foreignKeys: 0 | 1): void {
+    this.setForeignKeys(foreignKeys);
+    // 0 is somebody's decision to checkpoint on their own.
+    if ((this.#before?.autocheckpoint ?? 0) > 0)
+      this.#connection.runOnce(`PRAGMA wal_autocheckpoint = ${RUN_AUTOCHECKPOINT_PAGES}`);
   }
 
   setForeignKeys(value: number): void {

@@ -10,7 +10,8 @@ const NOTICE_MS = 250;
 export class StepLock {
   readonly #connection: Connection;
   readonly #note: LockNoteWriter;
-  #timeoutMs = 0;
+  /** The connection's own time-out; null between runs. */
+  #before: number | null = null;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -19,14 +20,25 @@ export class StepLock {
 
   /** Before the first step of a run. */
   start(): void {
-    this.#timeoutMs = Number(this.#connection.readOnce("PRAGMA busy_timeout")[0]?.[0] ?? 0);
-    if (this.#timeoutMs > NOTICE_MS) this.#setTimeout(NOTICE_MS);
+    this.#before = Number(this.#connection.readOnce("PRAGMA busy_timeout")[0]?.[0] ?? 0);
+    this.resume();
   }
 
-  /** After the last one, whatever became of it. */
+  /** After the last one, whatever became of it; does nothing between runs. */
   end(): void {
+    if (this.#before === null) return;
     this.#note.end();
+    this.pause();
+    this.#before = null;
+  }
+
+  /** Has the connection wait as its owner wants it, for a pause in the midst of a run. */
+  pause(): void {
     this.#setTimeout(this.#timeoutMs);
+  }
+
+  resume(): void {
+    if (this.#timeoutMs > NOTICE_MS) this.#setTimeout(NOTICE_MS);
   }
 
   /**
@@ -70,6 +82,10 @@ export class StepLock {
     } finally {
       this.#setTimeout(Math.min(NOTICE_MS, this.#timeoutMs));
     }
+  }
+
+  get #timeoutMs(): number {
+    return this.#before ?? 0;
   }
 
   #setTimeout(timeoutMs: number): void {

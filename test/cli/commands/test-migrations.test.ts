@@ -771,9 +771,7 @@ describe("bun scripts/test-migrations.ts", () => {
     spawnCli(argv, { program: "scripts/test-migrations.ts" });
 
   it("proves the product's own migrations on one screen", async () => {
-    const startedAt = performance.now();
     const { stdout, stderr, exitCode } = await run("--seed", "7");
-    expect(performance.now() - startedAt).toBeLessThan(20_000);
     expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
     const lines = stdout.trimEnd().split("\n");
     expect(lines.at(-1)).toMatch(

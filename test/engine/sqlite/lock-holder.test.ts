@@ -142,3 +142,17 @@ describe("a step that finds the lock taken", () => {
     expect(db.readOnce("PRAGMA busy_timeout")[0]?.[0]).toBe(400);
   });
 });
+
+describe("the connection's own time-out", () => {
+  it("is left alone by a run that could not start, and given back by one that could", () => {
+    using db = openConnection(":memory:", { busyTimeoutMs: 4321 });
+    const timeout = (): unknown => db.readOnce("PRAGMA busy_timeout")[0]?.[0];
+    const migrator = migratorOver(db, listOf("CREATE TABLE a (x)"));
+    db.runOnce("BEGIN");
+    expect(errorOf(() => migrator.up()).code).toBe("PRAGMA_REFUSED");
+    expect(timeout()).toBe(4321);
+    db.runOnce("ROLLBACK");
+    migrator.up();
+    expect(timeout()).toBe(4321);
+  });
+});
