@@ -189,7 +189,10 @@ describe.concurrent("exit codes", () => {
     const holder = new (await import("bun:sqlite")).Database(db);
     holder.run("BEGIN IMMEDIATE");
     try {
-      const { exitCode, stderr } = await spawnCli(["migrate", "rollback", "--db", db, "--json"]);
+      const { exitCode, stderr } = await spawnCli([
+        ...["migrate", "rollback", "--db", db],
+        ...["--json", "--lock-timeout", "300ms"],
+      ]);
       expect({ exitCode, code: errorIn(stderr).code }).toEqual({
         exitCode: 4,
         code: "DATABASE_BUSY",

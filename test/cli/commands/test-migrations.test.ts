@@ -8,6 +8,7 @@ import { proveMigrations, type ProveOptions } from "../../../src/engine/sqlite/p
 import { ownMigrations } from "../../../src/store/schema.ts";
 import { errorOfAsync } from "../../support/error-of.ts";
 import { sections, writeMigrations } from "../../support/migration-directory.ts";
+import { FAULT_ROUNDS } from "../../support/fault-rounds.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { spawnCli } from "../spawn-cli.ts";
 
@@ -73,11 +74,13 @@ INSERT INTO parents (id, code, kind) VALUES (1, 'abcdefgh', 'big');`,
 
 describe("proveMigrations() on sound migrations", () => {
   it("proves the product's own, whatever the seed", async () => {
-    for (const seed of [0, 0xffff_ffff]) {
+    // The command itself is run with another seed below; the long form has both ends.
+    for (const seed of FAULT_ROUNDS > 1 ? [0, 0xffff_ffff] : [0xffff_ffff]) {
       const report = await proveMigrations({
         source: ownMigrations(),
         scratch: tmpdir(),
         seed,
+        rows: 5,
         maxKillPoints: 20,
       });
       expect(failures(report)).toEqual([]);
