@@ -3,13 +3,15 @@ import { checkInteger, checkKeys, checkOneOf, checkTimestamp } from "../store/ch
 import { readSlices } from "../store/message-slices.ts";
 import { HOUR_MS } from "../store/token-counts.ts";
 import type { UsageStore } from "../store/usage-store.ts";
+import { type Burn, burnOf, NO_BURN } from "./burn-rate.ts";
 import { RANGE_OPTIONS, rangeOf, type RangeOptions } from "./range.ts";
 import { type ModelUsage, type TokenTotals, UsageSum } from "./totals.ts";
 
 export const BLOCK_MS = 5 * HOUR_MS;
 const MINUTE_MS = 60_000;
 
-export interface BlockRow {
+/** The burn is that of an active block with more than one message; null otherwise. */
+export interface BlockRow extends Burn {
   /** The start as ISO 8601; `gap-` before that of a gap. */
   readonly id: string;
   /** ISO 8601, UTC. */
@@ -34,13 +36,6 @@ export interface BlockRow {
   readonly costUSD: number;
   readonly models: readonly string[];
   readonly unpricedModels: readonly string[];
-  /** Of an active block with more than one message; null otherwise. */
-  readonly burnRate: { readonly tokensPerMinute: number; readonly costPerHour: number } | null;
-  readonly projection: {
-    readonly totalTokens: number;
-    readonly totalCost: number;
-    readonly remainingMinutes: number;
-  } | null;
 }
 
 export interface BlockReport {
@@ -210,8 +205,7 @@ function gapBetween(before: Block, after: Block): BlockRow | null {
     costUSD: 0,
     models: [],
     unpricedModels: [],
-    burnRate: null,
-    projection: null,
+    ...NO_BURN,
   };
 }
 
@@ -220,13 +214,6 @@ function rowOf({ startMs, firstAt, lastAt, sum }: Block, nowMs: number): BlockRo
   const endMs = startMs + BLOCK_MS;
   const isActive = nowMs - lastAt < BLOCK_MS && nowMs < endMs;
   const minutes = (lastAt - firstAt) / MINUTE_MS;
-  const burnRate =
-    isActive && minutes > 0
-      ? {
-          tokensPerMinute: totals.totalTokens / minutes,
-          costPerHour: (totals.totalCost / minutes) * 60,
-        }
-      : null;
   const remainingMinutes = Math.max(0, (endMs - nowMs) / MINUTE_MS);
   return {
     id: iso(startMs),
@@ -246,16 +233,6 @@ function rowOf({ startMs, firstAt, lastAt, sum }: Block, nowMs: number): BlockRo
     costUSD: totals.totalCost,
     models: sum.models,
     unpricedModels: sum.unpricedModels,
-    burnRate,
-    projection:
-      burnRate === null
-        ? null
-        : {
-            totalTokens: Math.round(
-              totals.totalTokens + burnRate.tokensPerMinute * remainingMinutes,
-            ),
-            totalCost: totals.totalCost + (burnRate.costPerHour / 60) * remainingMinutes,
-            remainingMinutes: Math.round(remainingMinutes),
-          },
+    ...(isActive ? burnOf(totals, { minutes, remainingMinutes }) : NO_BURN),
   };
 }

@@ -3,6 +3,7 @@ import { checkKeys, checkNonEmpty, checkTimestamp } from "../store/checks.ts";
 import type { UsageConfig } from "../store/usage-config.ts";
 import type { UsageStore } from "../store/usage-store.ts";
 import { type BlockRow, reportBlocks } from "./blocks.ts";
+import { type Burn, burnOf } from "./burn-rate.ts";
 import { windowUsage, type WindowSums } from "./window-usage.ts";
 import { type BlockLimits, blockLimits, reachedAt } from "./limits.ts";
 import {
@@ -22,7 +23,7 @@ const LEARNING_DAYS = 60;
 const FIVE_HOURS = "five_hour";
 const WEEK = "seven_day";
 
-export interface LiveBlock {
+export interface LiveBlock extends Burn {
   /** ISO 8601, UTC. */
   readonly startTime: string;
   readonly endTime: string;
@@ -39,14 +40,6 @@ export interface LiveBlock {
   readonly unpricedModels: readonly string[];
   /** Tokens of each ten minutes, from the block's start. */
   readonly activity: readonly number[];
-  /** Null with less than two messages. */
-  readonly burnRate: { readonly tokensPerMinute: number; readonly costPerHour: number } | null;
-  /** At the block's end, at the present rate. */
-  readonly projection: {
-    readonly totalTokens: number;
-    readonly totalCost: number;
-    readonly remainingMinutes: number;
-  } | null;
   readonly limits: BlockLimits;
 }
 
@@ -188,13 +181,6 @@ function liveBlock(
   const { totals, firstAt, lastAt } = usage;
   const minutes = firstAt === null || lastAt === null ? 0 : (lastAt - firstAt) / MINUTE_MS;
   const remainingMinutes = Math.max(0, (endMs - nowMs) / MINUTE_MS);
-  const burnRate =
-    minutes > 0
-      ? {
-          tokensPerMinute: totals.totalTokens / minutes,
-          costPerHour: (totals.totalCost / minutes) * 60,
-        }
-      : null;
   return {
     startTime: iso(startMs),
     endTime: iso(endMs),
@@ -213,17 +199,7 @@ function liveBlock(
     modelBreakdowns: usage.modelBreakdowns,
     unpricedModels: usage.unpricedModels,
     activity: activityOf({ fromMs, startMs, endMs }, usageOf),
-    burnRate,
-    projection:
-      burnRate === null
-        ? null
-        : {
-            totalTokens: Math.round(
-              totals.totalTokens + burnRate.tokensPerMinute * remainingMinutes,
-            ),
-            totalCost: totals.totalCost + (burnRate.costPerHour / 60) * remainingMinutes,
-            remainingMinutes: Math.round(remainingMinutes),
-          },
+    ...burnOf(totals, { minutes, remainingMinutes }),
     limits: blockLimits(
       { tokens: usage.tokens, costUsd: usage.costUsd, messages: usage.messages, minutes, endMs },
       question,
