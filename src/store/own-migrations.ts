@@ -657,10 +657,43 @@ ALTER TABLE sessions ADD COLUMN born_at INTEGER CHECK (born_at BETWEEN 0 AND 253
 ALTER TABLE sessions DROP COLUMN born_at;
 `,
   },
+  {
+    version: 14,
+    name: "create_limits_view",
+    fileName: "014_create_limits_view.sql",
+    sql: `-- Migration: 014_create_limits_view
+-- Description: What the agents' makers said last of each limit, for everybody's own SQL
+-- Created: 2026-11-20
+
+-- migrate:up
+
+-- The newest sample of each limit, whichever session heard it; several of one moment: the highest.
+CREATE VIEW v_limits AS
+SELECT agent, limit_name, window_minutes, used_percent, resets_at, observed_at
+FROM (
+  SELECT
+    agent,
+    limit_name,
+    window_minutes,
+    used_percent,
+    resets_at,
+    observed_at,
+    row_number() OVER (
+      PARTITION BY agent, limit_name
+      ORDER BY observed_at DESC, used_percent DESC, id DESC
+    ) AS position
+  FROM usage_limit_samples
+)
+WHERE position = 1;
+
+-- migrate:down
+DROP VIEW v_limits;
+`,
+  },
 ];
 
 export const migrations: MigrationBundle = {
-  stamp: "bundle:6a4d2af93381b8f8af39a7787f6f80b601365b3207e828616633254b13eb0e3c",
-  versions: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13],
+  stamp: "bundle:527933411cfc1c840c79358b0ad555fbf971d1199c1b56fbe6118a43415e7311",
+  versions: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14],
   load: () => entries,
 };

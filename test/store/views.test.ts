@@ -10,7 +10,7 @@ import { chance } from "../support/fault-rounds.ts";
 import { clockedDb, NOON } from "../support/usage-db.ts";
 import { message } from "../support/usage-message.ts";
 
-const VIEWS = ["v_daily", "v_models", "v_sessions", "v_blocks"];
+const VIEWS = ["v_daily", "v_models", "v_sessions", "v_blocks", "v_limits"];
 const UTC = { timeZone: "UTC" } as const;
 
 /** Messages around the borders of hours and blocks, of two models, one of them without a price. */
@@ -105,6 +105,24 @@ describe("the views of docs/SQL.md", () => {
           ]),
       );
     }
+  });
+
+  it("tell what was last said of each limit", () => {
+    using clocked = clockedDb();
+    const insert = clocked.db.connection.prepare(
+      `INSERT INTO usage_limit_samples (agent, limit_name, window_minutes, used_percent, resets_at, observed_at, session_id)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    );
+    insert.run("claude", "five_hour", 300, 40, NOON + 9, NOON, "s1");
+    insert.run("claude", "five_hour", 300, 41, NOON + 9, NOON + 1, "s2");
+    insert.run("claude", "five_hour", 300, 39, NOON + 9, NOON + 1, "s1");
+    insert.run("claude", "seven_day", 10_080, 7, null, NOON - 5, "s1");
+    insert.run("codex", "five_hour", 300, 99, null, NOON - 9, "");
+    expect(rows(clocked.db, "SELECT * FROM v_limits ORDER BY 1, 2")).toEqual([
+      ["claude", "five_hour", 300, 41, NOON + 9, NOON + 1],
+      ["claude", "seven_day", 10_080, 7, null, NOON - 5],
+      ["codex", "five_hour", 300, 99, null, NOON - 9],
+    ]);
   });
 
   it("have no cost where a price is not known", () => {
