@@ -68,7 +68,7 @@ export function readHistory(connection: Connection): HistoryEntry[] {
     connection.readOnce(`SELECT name FROM pragma_table_info('${table}')`).map(([name]) => name);
   if (columnsOf(HISTORY_TABLE).length > 0)
     sources.push(
-      `SELECT ${COLUMNS}, id, CASE WHEN action LIKE 'repair%' OR action = 'baseline' THEN 2 ELSE 0 END
+      `SELECT ${COLUMNS}, id, CASE WHEN action LIKE 'repair%' OR action = 'baseline' THEN 2 ELSE 0 END AS rank
        FROM schema_migrations_history`,
     );
   if (hasLedger(connection)) {
@@ -76,37 +76,20 @@ export function readHistory(connection: Connection): HistoryEntry[] {
     const known = columnsOf(LEDGER_TABLE);
     const orNull = (column: string): string => (known.includes(column) ? column : "NULL");
     sources.push(
-      `SELECT applied_at, version, name, 'up', 'done', execution_time_ms, tool_version,
-         ${orNull("applied_by")}, ${orNull("backup_path")}, NULL, NULL, 1
+      `SELECT applied_at AS at, version, name, 'up' AS action, 'done' AS outcome, execution_time_ms, tool_version,
+         ${orNull("applied_by")} AS actor, ${orNull("backup_path")} AS backup_path, NULL AS detail, NULL AS id, 1 AS rank
        FROM schema_migrations`,
     );
   }
   if (sources.length === 0) return [];
   // Of one moment: what led to the versions that are applied, these, and what was said of them afterwards.
-  return connection.readOnce(`${sources.join(" UNION ALL ")} ORDER BY 1, 12, 11, 2`).map(
-    ([
-      at,
-      version,
-      name,
-      action,
-      outcome,
-      execution_time_ms,
-      tool_version,
-      actor,
-      backup_path,
-      detail,
-    ]) =>
-      ({
-        at,
-        version,
-        name,
-        action,
-        outcome,
-        execution_time_ms,
-        tool_version,
-        actor,
-        backup_path,
-        detail,
-      }) as HistoryEntry,
+  const entries = connection.compile<HistoryEntry>(
+    `SELECT ${COLUMNS} FROM (${sources.join(" UNION ALL ")}) ORDER BY at, rank, id, version`,
+    "read the history of migrations",
   );
+  try {
+    return entries.all();
+  } finally {
+    entries.finalize();
+  }
 }
