@@ -18,6 +18,21 @@ export type {
   UsageSnapshot,
 } from "./store/usage-snapshots.ts";
 export type { UsageSource } from "./store/usage-sources.ts";
+export { parseUsageStats } from "./store/parse-usage-stats.ts";
+export type {
+  BurnRateStats,
+  LimitStats,
+  ModelStats,
+  OfficialLimitStats,
+  PredictionStats,
+  SessionStats,
+  SessionSums,
+  StatsCost,
+  StatsTokens,
+  TotalStats,
+  UsageStats,
+  UsageStatsV1,
+} from "./store/usage-stats.ts";
 export type { UsageStore } from "./store/usage-store.ts";
 export type { PruneOptions, PruneReport } from "./retention/prune.ts";
 export {
@@ -39,8 +54,8 @@ export {
   type SyncEvent,
   type SyncOptions,
   type SyncReport,
-  syncTranscripts,
 } from "./ingest/sync.ts";
+export { syncTranscripts } from "./usage-sync.ts";
 export {
   type BlockReport,
   type BlockReportOptions,

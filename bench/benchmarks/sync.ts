@@ -1,7 +1,7 @@
 /** Reading 100 MB of transcripts into a database, and again with nothing new. */
 import { existsSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { syncTranscripts } from "../../src/ingest/sync.ts";
+import { syncTranscripts } from "../../src/usage-sync.ts";
 import { openUsageDb } from "../../src/usage-db.ts";
 import type { Benchmark, Contender, Sample } from "../contender.ts";
 import { timedAsync } from "../measure.ts";

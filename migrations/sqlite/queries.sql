@@ -152,21 +152,21 @@ SELECT name_id FROM usage_names WHERE name = ?;
 SELECT name FROM usage_names WHERE name_id = ?;
 
 -- query: a session's usage by model
--- expect: SEARCH m USING INDEX idx_usage_message_rows_session (session_name_id=?)
--- expect: SCALAR SUBQUERY 1
+-- expect: SEARCH usage_message_rows USING INDEX idx_usage_message_rows_session (session_name_id=?)
+-- expect: SCALAR SUBQUERY 2
 -- expect:   SEARCH usage_names USING COVERING INDEX sqlite_autoindex_usage_names_1 (name=?)
--- expect: SEARCH n USING INTEGER PRIMARY KEY (rowid=?)
 -- expect: USE TEMP B-TREE FOR GROUP BY
--- expect: USE TEMP B-TREE FOR ORDER BY
-SELECT n.name AS model, count(*) AS message_count, min(timestamp) AS first_at, max(timestamp) AS last_at,
+-- expect: CORRELATED SCALAR SUBQUERY 1
+-- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
+SELECT (SELECT name FROM usage_names WHERE name_id = model_name_id) AS model, NULL AS hour, NULL AS session_id, NULL AS project, NULL AS agent, count(*) AS message_count,
+  min(timestamp) AS first_at, max(timestamp) AS last_at, sum(reported_cost_usd) AS reported_cost_usd,
   sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
-  sum(cache_write_5m_tokens) AS cache_write_5m_tokens, sum(cache_write_1h_tokens) AS cache_write_1h_tokens,
-  sum(cache_read_tokens) AS cache_read_tokens
-FROM usage_message_rows AS m
-JOIN usage_names AS n ON n.name_id = m.model_name_id
-WHERE m.session_name_id = (SELECT name_id FROM usage_names WHERE name = ?)
-GROUP BY m.model_name_id
-ORDER BY model;
+  sum(cache_write_5m_tokens) AS cache_write_5m_tokens,
+  sum(cache_write_1h_tokens) AS cache_write_1h_tokens, sum(cache_read_tokens) AS cache_read_tokens,
+  max((input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens)) AS request_tokens
+FROM usage_message_rows
+WHERE session_name_id = (SELECT name_id FROM usage_names WHERE name = ?)
+GROUP BY model_name_id;
 
 -- query: usage of a part of an hour
 -- expect: SEARCH usage_message_rows USING INDEX idx_usage_message_rows_timestamp (timestamp>? AND timestamp<?)
@@ -245,3 +245,42 @@ ORDER BY timestamp;
 SELECT symbol, provider, timeframe, timestamp, open, high, low, close, volume, revision, providerPriority, insertedAt FROM bars_cache
 WHERE symbol = ? AND timeframe = ? AND timestamp >= ? AND timestamp < ?
 ORDER BY timestamp, providerPriority, provider;
+
+-- query: what the maker said of a limit in a span of time
+-- expect: SEARCH usage_limit_samples USING INDEX idx_usage_limit_samples_observed_at (agent=? AND limit_name=? AND observed_at>? AND observed_at<?)
+SELECT id, agent, limit_name, window_minutes, used_percent, resets_at, observed_at, session_id
+FROM usage_limit_samples
+WHERE agent = ? AND limit_name = ? AND observed_at >= ? AND observed_at < ?
+ORDER BY observed_at, id;
+
+-- query: agents with usage
+-- expect: SCAN usage_rollups
+-- expect: USE TEMP B-TREE FOR GROUP BY
+SELECT agent, max(coalesce(last_at, hour)) AS last_at
+FROM usage_rollups
+GROUP BY agent
+ORDER BY agent;
+
+-- query: the sums of all hours
+-- expect: SCAN usage_rollups
+SELECT sum(message_count), sum(input_tokens), sum(output_tokens),
+  sum(cache_write_5m_tokens + cache_write_1h_tokens), sum(cache_read_tokens),
+  sum(cost_picousd), count(cost_picousd), count(*)
+FROM usage_rollups;
+
+-- query: usage of a span of time by agent
+-- expect: SEARCH usage_message_rows USING INDEX idx_usage_message_rows_timestamp (timestamp>? AND timestamp<?)
+-- expect: USE TEMP B-TREE FOR GROUP BY
+-- expect: CORRELATED SCALAR SUBQUERY 1
+-- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
+-- expect: CORRELATED SCALAR SUBQUERY 2
+-- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
+SELECT (SELECT name FROM usage_names WHERE name_id = model_name_id) AS model, NULL AS hour, NULL AS session_id, NULL AS project, (SELECT name FROM usage_names WHERE name_id = agent_name_id) AS agent, count(*) AS message_count,
+  min(timestamp) AS first_at, max(timestamp) AS last_at, sum(reported_cost_usd) AS reported_cost_usd,
+  sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+  sum(cache_write_5m_tokens) AS cache_write_5m_tokens,
+  sum(cache_write_1h_tokens) AS cache_write_1h_tokens, sum(cache_read_tokens) AS cache_read_tokens,
+  max((input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens)) AS request_tokens
+FROM usage_message_rows
+WHERE timestamp >= ? AND timestamp < ?
+GROUP BY model_name_id, agent_name_id;

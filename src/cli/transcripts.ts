@@ -2,9 +2,10 @@
 import { AGENT_NAMES, AGENTS, type AgentName, type TranscriptSources } from "../ingest/agents.ts";
 import { drainBeside } from "../ingest/hooks/drain-spool.ts";
 import { spoolPath } from "../ingest/hooks/spool.ts";
-import { type SyncReport, syncTranscripts } from "../ingest/sync.ts";
+import type { SyncReport } from "../ingest/sync.ts";
 import { transcriptSources } from "../ingest/transcript-sources.ts";
 import type { UsageDb } from "../usage-db.ts";
+import { syncTranscripts } from "../usage-sync.ts";
 import type { CommandContext } from "./command.ts";
 import { printable } from "./output.ts";
 import { megabytes, ProgressLine } from "./progress.ts";

@@ -13,6 +13,7 @@ import {
   type TranscriptFile,
 } from "./ingester.ts";
 import { type LineBuffer, UnreadableError } from "./line-reader.ts";
+import type { ReadMoment } from "./session-snapshots.ts";
 import { UsageBatch } from "./usage-batch.ts";
 
 /** Found lines a transaction: few enough to keep the write lock short, many enough to be fast. */
@@ -39,6 +40,7 @@ export interface AgentSyncOptions {
   /** Absolute. */
   readonly roots: readonly string[];
   readonly memory: LineBuffer;
+  readonly readMoment: ReadMoment;
   readonly onMalformed: (line: MalformedLine) => void;
   readonly onUnreadable: OnUnreadable;
   readonly onRead: (bytes: number) => void;
@@ -63,7 +65,10 @@ export class AgentSync {
     this.#store = store;
     this.#ingester = ingester;
     this.#options = options;
-    this.#batch = new UsageBatch(store, ingester.agent);
+    this.#batch = new UsageBatch(store, {
+      agent: ingester.agent,
+      readMoment: options.readMoment,
+    });
   }
 
   /** Looks for files and decides which have something new; returns how many bytes there are to read. */
@@ -86,7 +91,7 @@ export class AgentSync {
   async read(): Promise<SyncFigures> {
     const moves = new Moves(this.#goneSources());
     for (const file of this.#changed) await this.#readFile(file, moves);
-    this.#batch.flush();
+    this.#batch.flush({ isLast: true });
     return {
       filesFound: this.#files.length,
       filesRead: this.#changed.length,

@@ -8,6 +8,7 @@ import { AgentSync, type SyncFigures } from "./agent-sync.ts";
 import { AGENT_NAMES, AGENTS, type AgentName, type TranscriptSources } from "./agents.ts";
 import type { MalformedLine } from "./ingester.ts";
 import { createLineBuffer } from "./line-reader.ts";
+import type { ReadMoment } from "./session-snapshots.ts";
 
 export type SyncEvent =
   | {
@@ -43,6 +44,11 @@ export interface SyncReport extends SyncFigures {
 
 const MAX_LISTED = 100;
 
+/** What a sync needs of the layers above ingest. */
+export interface SyncReports {
+  readonly readMoment: ReadMoment;
+}
+
 /**
  * Reads what is new in every transcript; safe to repeat, to interrupt and to run twice at once.
  * Each batch commits its messages, hours, sessions, snapshots and file offsets together, so a kill leaves a
@@ -50,9 +56,10 @@ const MAX_LISTED = 100;
  * @throws {InputError} VALUE_INVALID or OPTION_UNKNOWN.
  * @throws {OperationError} CANCELLED when the signal was aborted; what was committed stays.
  */
-export async function syncTranscripts(
+export async function ingestTranscripts(
   store: UsageStore,
   options: SyncOptions,
+  { readMoment }: SyncReports,
 ): Promise<SyncReport> {
   checkKeys("syncTranscripts", options, ["sources", "claudeRoots", "signal", "onEvent"]);
   checkFunction("onEvent", options.onEvent);
@@ -62,6 +69,7 @@ export async function syncTranscripts(
   const progress = { bytesRead: 0, bytesTotal: 0 };
   const shared = {
     memory: createLineBuffer(),
+    readMoment,
     onMalformed: (line: MalformedLine): void => {
       if (malformed.length < MAX_LISTED) malformed.push(line);
       onEvent?.({ type: "malformed", line });

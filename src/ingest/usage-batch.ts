@@ -12,7 +12,7 @@ import type {
 } from "./ingester.ts";
 import { storeLimitSamples } from "./limit-samples.ts";
 import { learnPrices, type NewModel } from "./price-catalogue.ts";
-import { storeSessionSnapshots } from "./session-snapshots.ts";
+import { type ReadMoment, SessionSnapshots } from "./session-snapshots.ts";
 
 interface Pending {
   readonly record: UsageRecord;
@@ -27,16 +27,19 @@ export class UsageBatch {
   readonly #agent: string;
   #found: Pending[] = [];
   #progress: { readonly path: string; readonly progress: SourceProgress }[] = [];
-  /** The snapshot that this sync wrote for a session; a later batch brings it up to date. */
-  readonly #snapshots = new Map<string, number>();
+  readonly #snapshots: SessionSnapshots;
   readonly #sessions = new Set<string>();
   #messages: RecordOutcome = { inserted: 0, updated: 0, unchanged: 0, replays: 0 };
   #events = 0;
   #limitSamples = 0;
 
-  constructor(store: UsageStore, agent: string) {
+  constructor(
+    store: UsageStore,
+    { agent, readMoment }: { readonly agent: string; readonly readMoment: ReadMoment },
+  ) {
     this.#store = store;
     this.#agent = agent;
+    this.#snapshots = new SessionSnapshots(store, { agent, readMoment });
   }
 
   get size(): number {
@@ -56,7 +59,7 @@ export class UsageBatch {
       events: this.#events,
       limitSamples: this.#limitSamples,
       sessionsChanged: this.#sessions.size,
-      snapshots: this.#snapshots.size,
+      snapshots: this.#snapshots.count,
     };
   }
 
@@ -72,10 +75,12 @@ export class UsageBatch {
   /**
    * Commits sessions, messages, hours, events, snapshots and file offsets together: after a kill, what is stored
    * and what is remembered as read are the same.
+   * @param isLast nothing more follows in this sync, so that its snapshots are to be complete.
    */
-  flush(): void {
+  flush({ isLast = false }: { readonly isLast?: boolean } = {}): void {
     const [found, progress] = [this.#found, this.#progress];
-    if (found.length === 0 && progress.length === 0) return;
+    const isNothing = found.length === 0 && progress.length === 0;
+    if (isNothing && !(isLast && this.#snapshots.count > 0)) return;
     this.#found = [];
     this.#progress = [];
     learnPrices(this.#store, modelsOf(found, this.#agent));
@@ -95,7 +100,7 @@ export class UsageBatch {
       this.#messages = addOutcomes(this.#messages, outcome);
       for (const session of movedFrom) sessions.add(session);
       this.#limitSamples += storeLimitSamples(this.#store, this.#agent, limits);
-      storeSessionSnapshots(this.#store, sessions, this.#snapshots);
+      this.#snapshots.write(sessions, { isLast });
       for (const { path, progress: reached } of progress)
         this.#store.sources.setProgress(idOf(path), reached);
     }, "store usage");

@@ -27,6 +27,8 @@ export interface SliceOptions {
   readonly fromMs?: number;
   /** Exclusive. */
   readonly toMs?: number;
+  /** Only this session's; instead of a span of time. */
+  readonly sessionId?: string;
 }
 
 const NAME_OF = (column: string): string =>
@@ -44,11 +46,11 @@ const EXPRESSIONS: Readonly<Record<SliceKey, { readonly group: string; readonly 
 
 const ALL: readonly SliceKey[] = ["hour", "session_id", "project", "agent"];
 
-/** Reads sums of the messages in [fromMs, toMs) by model and the keys asked for, each with its cost; no order. */
+/** Reads sums of the messages in [fromMs, toMs), or of a session, by model and the keys asked for, each with its cost; no order. */
 export function readSlices(
   connection: Connection,
   book: PriceBook,
-  { keys, fromMs, toMs }: SliceOptions,
+  { keys, fromMs, toMs, sessionId }: SliceOptions,
 ): MessageSlice[] {
   const requestTokens =
     "(input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens)";
@@ -63,7 +65,12 @@ export function readSlices(
   );
   // Through the index of times everything takes twice as long as in one go.
   const isBounded = (fromMs ?? 0) > 0 || toMs !== undefined;
-  const range = isBounded ? [fromMs ?? 0, toMs ?? Number.MAX_SAFE_INTEGER] : null;
+  const [where, values] =
+    sessionId !== undefined
+      ? ["WHERE session_name_id = (SELECT name_id FROM usage_names WHERE name = ?)", [sessionId]]
+      : isBounded
+        ? ["WHERE timestamp >= ? AND timestamp < ?", [fromMs ?? 0, toMs ?? Number.MAX_SAFE_INTEGER]]
+        : ["", []];
   const rows = connection
     .prepare<Omit<MessageSlice, "cost_picousd"> & { readonly request_tokens: number }>(
       `SELECT ${NAME_OF("model_name_id")} AS model, ${shown.join(", ")}, count(*) AS message_count,
@@ -73,11 +80,11 @@ export function readSlices(
          sum(cache_write_1h_tokens) AS cache_write_1h_tokens, sum(cache_read_tokens) AS cache_read_tokens,
          max(${requestTokens}) AS request_tokens
        FROM usage_message_rows
-       ${range === null ? "" : "WHERE timestamp >= ? AND timestamp < ?"}
+       ${where}
        GROUP BY ${groups.join(", ")}`,
       "read messages",
     )
-    .all(...(range ?? []));
+    .all(...values);
   return rows.map(({ request_tokens: request, ...row }) => ({
     ...row,
     cost_picousd: book.costOf({ ...row, timestamp: row.last_at, requestTokens: request }),

@@ -60,13 +60,6 @@ export interface RecordOutcome {
   readonly replays: number;
 }
 
-export interface SessionModelUsage extends TokenCounts {
-  readonly model: string;
-  readonly message_count: number;
-  readonly first_at: number;
-  readonly last_at: number;
-}
-
 const COLUMNS = USAGE_MESSAGE_COLUMNS.join(", ");
 
 const SESSION_NAME_ID = "(SELECT name_id FROM usage_names WHERE name = ?)";
@@ -291,24 +284,6 @@ export class UsageMessageStore {
         "read messages",
       )
       .all(messageId);
-  }
-
-  /** A session's sums by model, ordered by model. */
-  sessionUsage(sessionId: string): SessionModelUsage[] {
-    return this.#connection
-      .prepare<SessionModelUsage>(
-        `SELECT n.name AS model, count(*) AS message_count, min(timestamp) AS first_at, max(timestamp) AS last_at,
-           sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
-           sum(cache_write_5m_tokens) AS cache_write_5m_tokens, sum(cache_write_1h_tokens) AS cache_write_1h_tokens,
-           sum(cache_read_tokens) AS cache_read_tokens
-         FROM usage_message_rows AS m
-         JOIN usage_names AS n ON n.name_id = m.model_name_id
-         WHERE m.session_name_id = ${SESSION_NAME_ID}
-         GROUP BY m.model_name_id
-         ORDER BY model`,
-        "read messages",
-      )
-      .all(sessionId);
   }
 
   count(): number {

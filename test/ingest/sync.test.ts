@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import {
   openUsageDb,
+  parseUsageStats,
   reportDaily,
   type SyncReport,
   syncTranscripts,
@@ -510,7 +511,10 @@ describe("syncTranscripts() under kills and beside others", () => {
     expect(sums.length).toBeGreaterThan(0);
     for (const [sessionId, sum] of sums) {
       const data = wild.snapshots.latest(String(sessionId))?.snapshot_data ?? "{}";
-      expect(JSON.parse(data)).toMatchObject({ totals: { total_tokens: sum } });
+      expect(parseUsageStats(data)).toMatchObject({
+        version: 2,
+        current_session: { total_tokens: sum },
+      });
     }
     const figures = (db: UsageDb): unknown =>
       db.connection.readOnce(

@@ -1,6 +1,6 @@
 /** Usage to watch: two months of it, a block that goes on, and what the maker says of the limits. */
 import { openUsageDb, type UsageConfig } from "../../src/index.ts";
-import { syncTranscripts } from "../../src/ingest/sync.ts";
+import { syncTranscripts } from "../../src/usage-sync.ts";
 import { assistant, writeLines } from "./transcripts.ts";
 import type { TempFolder } from "./temp-folder.ts";
 import { NOON } from "./usage-db.ts";

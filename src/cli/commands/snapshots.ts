@@ -1,9 +1,11 @@
 import { InputError } from "../../errors.ts";
+import { parseUsageStats } from "../../store/parse-usage-stats.ts";
 import type { SnapshotType, UsageSnapshot } from "../../store/usage-snapshots.ts";
 import { type Command, type CommandContext, GLOBAL_ARGS } from "../command.ts";
 import { openDatabase } from "../database.ts";
 import { numberArg } from "../number-flag.ts";
 import { type Output, printable } from "../output.ts";
+import { dollars, grouped } from "../usage-text.ts";
 
 const SHOWN_CHARACTERS = 60;
 const DEFAULT_LIMIT = 20;
@@ -42,20 +44,39 @@ export const snapshotsList: Command = {
           { title: "at" },
           { title: "type" },
           { title: "session" },
-          { title: "data" },
+          { title: "says" },
         ],
         snapshots.map((snapshot) => [
           String(snapshot.id),
           new Date(snapshot.timestamp).toISOString(),
           snapshot.snapshot_type,
           snapshot.session_id,
-          snapshot.snapshot_data.slice(0, SHOWN_CHARACTERS),
+          summaryOf(snapshot),
         ]),
       ),
     );
     return 0;
   },
 };
+
+/** What the stats of a sync say in one line; of anything else its beginning. */
+function summaryOf({ snapshot_type: type, snapshot_data: data }: UsageSnapshot): string {
+  if (type === "stats") {
+    try {
+      const stats = parseUsageStats(data);
+      const { message_count: messages } = stats.current_session;
+      const { total_tokens: tokens } = stats.version === 1 ? stats.totals : stats.current_session;
+      const cost =
+        stats.version === 1 || stats.current_session.cost_usd === null
+          ? ""
+          : `, ${dollars(stats.current_session.cost_usd, !stats.current_session.is_cost_complete)}`;
+      return `${grouped(messages)} message(s), ${grouped(tokens)} tokens${cost}`;
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+    }
+  }
+  return data.slice(0, SHOWN_CHARACTERS);
+}
 
 export const snapshotsShow: Command = {
   meta: { name: "show", description: "Print one snapshot whole" },
