@@ -3,8 +3,10 @@ import { InputError } from "../errors.ts";
 import { dayOf, type DayRule } from "../report/local-days.ts";
 import { type RangeOptions, rangeOf, sinceDaysAgo } from "../report/range.ts";
 import type { UsageDb } from "../usage-db.ts";
+import { FILTER_OPTIONS, filterOf, type UsageFilter } from "../report/usage-filter.ts";
 import type { ArgValues } from "./command.ts";
 import { numberArg } from "./number-flag.ts";
+import type { Output } from "./output.ts";
 
 export const TIMEZONE_ARG = {
   timezone: {
@@ -35,6 +37,28 @@ export const REPORT_ARGS = {
   },
   limit: { type: "string", valueHint: "N", description: "only the newest N rows" },
   csv: { type: "boolean", description: "print the rows as CSV" },
+} as const;
+
+export const AGENT_ARG = {
+  agent: {
+    type: "string",
+    valueHint: "NAMES",
+    description: "only these agents, separated by commas: claude, codex, ...",
+  },
+} as const;
+
+export const FILTER_ARGS = {
+  ...AGENT_ARG,
+  project: {
+    type: "string",
+    valueHint: "PATH",
+    description: "only this project: its path, or how the path ends",
+  },
+  model: {
+    type: "string",
+    valueHint: "NAMES",
+    description: "only these models, separated by commas, as tables or JSON name them",
+  },
 } as const;
 
 const MAX_LIMIT = 100_000;
@@ -72,6 +96,41 @@ export function reportFlags(db: UsageDb, args: ArgValues, nowMs: number): Report
     ...(last === undefined ? {} : { last }),
   };
 }
+
+/** Reads `--agent`, `--project` and `--model`. */
+export function filterFlags(args: ArgValues): UsageFilter {
+  const names = (flag: string): readonly string[] | undefined => {
+    const text = args[flag];
+    return typeof text === "string" ? text.split(",").map((name) => name.trim()) : undefined;
+  };
+  const [agent, model, project] = [names("agent"), names("model"), args["project"]];
+  return {
+    ...(agent === undefined ? {} : { agent }),
+    ...(model === undefined ? {} : { model }),
+    // A path may have commas of its own.
+    ...(typeof project === "string" ? { project } : {}),
+  };
+}
+
+/** Says what there is instead, where a filter names something without any usage: it may be a slip. */
+export function noteUnknownNames(db: UsageDb, args: ArgValues, output: Output): void {
+  const filter = filterFlags(args);
+  for (const field of FILTER_OPTIONS) {
+    const wanted = filter[field];
+    if (wanted === undefined) continue;
+    const known = db.rollups.names(field);
+    for (const name of typeof wanted === "string" ? [wanted] : wanted) {
+      const isMeant = filterOf({ [field]: name });
+      if (known.some((one) => isMeant({ agent: one, project: one, model: one }))) continue;
+      const listed = known.slice(0, LISTED_NAMES).join(", ");
+      const there = known.length === 0 ? "there is none at all" : `there is usage of ${listed}`;
+      const more = known.length > LISTED_NAMES ? `, and ${known.length - LISTED_NAMES} more` : "";
+      output.note(`No usage of ${field} ${JSON.stringify(name)}; ${there}${more}.`);
+    }
+  }
+}
+
+const LISTED_NAMES = 10;
 
 /** The first day of `--last`. */
 function sinceOf(args: ArgValues, nowMs: number, rule: DayRule): string | undefined {

@@ -1,4 +1,5 @@
 /** Figures of usage as people read them. */
+import { plainModel } from "../report/usage-filter.ts";
 import { printable } from "./output.ts";
 
 /** A sum that lacks a price says so: it is at least this much. */
@@ -7,9 +8,9 @@ export function dollars(usd: number, isPartly: boolean): string {
   return usd === 0 ? "?" : `$${usd.toFixed(2)}+?`;
 }
 
-/** `claude-sonnet-4-5-20250929` without the maker and the date. */
+/** A model without the maker and the date; `--model` takes it so. */
 export function shortModel(model: string): string {
-  return printable(model.replace(/^claude-/, "").replace(/-\d{8}$/, ""));
+  return printable(plainModel(model));
 }
 
 /** `1,234,567`. */
@@ -24,7 +25,9 @@ export function compact(count: number): string {
     ["M", 1e6],
     ["k", 1e3],
   ] as const)
-    if (count >= size) return `${(count / size).toFixed(count >= 100 * size ? 0 : 1)}${unit}`;
+    // What would be rounded up to a thousand of a unit is one of the next.
+    if (count >= size * 0.9995)
+      return `${(count / size).toFixed(count >= 99.95 * size ? 0 : 1)}${unit}`;
   return String(count);
 }
 

@@ -4,6 +4,7 @@ import type { UsageStore } from "../store/usage-store.ts";
 import { type PeriodRow, reportPeriods } from "./periods.ts";
 import { RANGE_OPTIONS, type RangeOptions } from "./range.ts";
 import type { TokenTotals } from "./totals.ts";
+import { FILTER_OPTIONS, type UsageFilter } from "./usage-filter.ts";
 
 export interface DailyReport {
   /** Days with usage only, in the order asked for. */
@@ -13,7 +14,7 @@ export interface DailyReport {
   readonly unpricedModels: readonly string[];
 }
 
-export interface DailyReportOptions extends RangeOptions {
+export interface DailyReportOptions extends RangeOptions, UsageFilter {
   /** Only the newest days with usage. */
   readonly lastDays?: number;
   /** `asc`, oldest first, when left out. */
@@ -25,7 +26,7 @@ export interface DailyReportOptions extends RangeOptions {
  * @throws {InputError} VALUE_INVALID for an unknown zone, a date that is none or a range that is empty.
  */
 export function reportDaily(store: UsageStore, options: DailyReportOptions): DailyReport {
-  checkKeys("reportDaily", options, [...RANGE_OPTIONS, "lastDays", "order"]);
+  checkKeys("reportDaily", options, [...RANGE_OPTIONS, ...FILTER_OPTIONS, "lastDays", "order"]);
   const { lastDays, ...rest } = options;
   const { rows, totals, unpricedModels } = reportPeriods(store, {
     ...rest,

@@ -6,6 +6,7 @@ import type { UsageStore } from "../store/usage-store.ts";
 import { dayOf, type LocalDay } from "./local-days.ts";
 import { type Range, RANGE_OPTIONS, rangeOf, type RangeOptions } from "./range.ts";
 import { type ModelBreakdown, type ModelUsage, type TokenTotals, UsageSum } from "./totals.ts";
+import { FILTER_OPTIONS, filterOf, type UsageFilter } from "./usage-filter.ts";
 
 export type Period = "daily" | "weekly" | "monthly";
 
@@ -32,7 +33,7 @@ export interface PeriodReport {
   readonly unpricedModels: readonly string[];
 }
 
-export interface PeriodReportOptions extends RangeOptions {
+export interface PeriodReportOptions extends RangeOptions, UsageFilter {
   /** `daily` when left out. */
   readonly period?: Period;
   readonly by?: Dimension;
@@ -42,7 +43,7 @@ export interface PeriodReportOptions extends RangeOptions {
   readonly order?: "asc" | "desc";
 }
 
-const OPTIONS = [...RANGE_OPTIONS, "period", "by", "last", "order"];
+const OPTIONS = [...RANGE_OPTIONS, ...FILTER_OPTIONS, "period", "by", "last", "order"];
 
 /** Usage of one model, project and agent from `at` on, and not beyond a day's border. */
 interface Part extends ModelUsage {
@@ -65,7 +66,8 @@ export function reportPeriods(store: UsageStore, options: PeriodReportOptions): 
     options.by === undefined
       ? null
       : checkOneOf("by", options.by, ["project", "model", "agent"] as const);
-  const groups = sumByPeriod(store, rangeOf(options), { period, by });
+  const isMeant = filterOf(options);
+  const groups = sumByPeriod(store, rangeOf(options), { period, by, isMeant });
   const kept = [...groups].slice(last === Infinity ? 0 : -last);
   const whole = new UsageSum();
   const rows = (order === "asc" ? kept : kept.toReversed()).flatMap(([name, sums]) =>
@@ -99,12 +101,21 @@ interface GroupSum {
 function sumByPeriod(
   store: UsageStore,
   range: Range,
-  { period, by }: { readonly period: Period; readonly by: Dimension | null },
+  {
+    period,
+    by,
+    isMeant,
+  }: {
+    readonly period: Period;
+    readonly by: Dimension | null;
+    readonly isMeant: ReturnType<typeof filterOf>;
+  },
 ): Map<string, Map<string, GroupSum>> {
   const periods = new Map<string, Map<string, GroupSum>>();
   let day: LocalDay | null = null;
   let name = "";
   for (const part of partsByDay(store, range)) {
+    if (!isMeant(part)) continue;
     if (day === null || part.at >= day.endMs || part.at < day.startMs) {
       day = dayOf(part.at, range.rule);
       name = nameOf(day.date, period);

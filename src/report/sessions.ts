@@ -4,6 +4,7 @@ import { readSlices } from "../store/message-slices.ts";
 import type { UsageStore } from "../store/usage-store.ts";
 import { RANGE_OPTIONS, rangeOf, type RangeOptions } from "./range.ts";
 import { type ModelBreakdown, type TokenTotals, UsageSum } from "./totals.ts";
+import { FILTER_OPTIONS, filterOf, type UsageFilter } from "./usage-filter.ts";
 
 export interface SessionRow extends TokenTotals {
   /** The session's id. */
@@ -27,7 +28,7 @@ export interface SessionReport {
   readonly unpricedModels: readonly string[];
 }
 
-export interface SessionReportOptions extends RangeOptions {
+export interface SessionReportOptions extends RangeOptions, UsageFilter {
   /** Only the sessions that were active last. */
   readonly last?: number;
   /** `asc`, oldest first, when left out. */
@@ -47,7 +48,7 @@ interface SessionSum {
  * @throws {InputError} VALUE_INVALID for an unknown zone, a date that is none or a range that is empty.
  */
 export function reportSessions(store: UsageStore, options: SessionReportOptions): SessionReport {
-  checkKeys("reportSessions", options, [...RANGE_OPTIONS, "last", "order"]);
+  checkKeys("reportSessions", options, [...RANGE_OPTIONS, ...FILTER_OPTIONS, "last", "order"]);
   const order = checkOneOf("order", options.order ?? "asc", ["asc", "desc"]);
   const last =
     options.last === undefined ? Infinity : checkInteger("last", options.last, 1, 1_000_000);
@@ -56,7 +57,7 @@ export function reportSessions(store: UsageStore, options: SessionReportOptions)
     keys: ["session_id", "project", "agent"],
     fromMs,
     ...(options.until === undefined ? {} : { toMs }),
-  });
+  }).filter(filterOf(options));
   const sessions = new Map<string, SessionSum>();
   for (const slice of slices) {
     const id = slice.session_id ?? "";

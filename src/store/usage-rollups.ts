@@ -198,6 +198,14 @@ export class UsageRollupStore {
       .all(fromMs, toMs);
   }
 
+  /** Every agent, project or model with usage, by name. */
+  names(of: "agent" | "project" | "model"): string[] {
+    return this.#connection
+      .prepare(`SELECT DISTINCT ${of} FROM usage_rollups ORDER BY 1`, "read rollups")
+      .values()
+      .map(([name]) => String(name));
+  }
+
   /** Every agent with usage, by name, and when its last message was. */
   agents(): { readonly agent: string; readonly last_at: number }[] {
     return this.#connection

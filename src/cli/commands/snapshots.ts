@@ -4,7 +4,9 @@ import type { SnapshotType, UsageSnapshot } from "../../store/usage-snapshots.ts
 import { type Command, type CommandContext, GLOBAL_ARGS } from "../command.ts";
 import { openDatabase } from "../database.ts";
 import { numberArg } from "../number-flag.ts";
+import { momentOf } from "../moment-argument.ts";
 import { type Output, printable } from "../output.ts";
+import { dayRule, TIMEZONE_ARG } from "../report-flags.ts";
 import { dollars, grouped } from "../usage-text.ts";
 
 const SHOWN_CHARACTERS = 60;
@@ -105,6 +107,7 @@ export const snapshotsAt: Command = {
       description: "ISO 8601 such as 2026-02-12T16:00:00Z; local without a zone",
     },
     session: { type: "string", valueHint: "ID", description: "only of this session" },
+    ...TIMEZONE_ARG,
     ...GLOBAL_ARGS,
   },
   examples: [
@@ -113,9 +116,9 @@ export const snapshotsAt: Command = {
   ],
   run: async (context) => {
     const { args, output } = context;
-    const at = timeOf(String(args["time"]));
     const sessionId = args["session"];
     using db = openDatabase(context, "read");
+    const at = momentOf(String(args["time"]), dayRule(db, args));
     const snapshot = db.snapshots.at(at, typeof sessionId === "string" ? { sessionId } : {});
     return print(output, snapshot, `no snapshot is that old, at ${new Date(at).toISOString()}`);
   },
@@ -136,18 +139,6 @@ function print(output: Output, snapshot: UsageSnapshot | null, missing: string):
   );
   output.text(JSON.stringify(data, null, 2));
   return 0;
-}
-
-/** A date alone is local midnight, as everywhere on the command line. */
-function timeOf(text: string): number {
-  const isDate = /^\d{4}-\d{2}-\d{2}$/.test(text);
-  const at = /^\d{4}-/.test(text) ? Date.parse(isDate ? `${text}T00:00:00` : text) : Number.NaN;
-  if (Number.isFinite(at)) return at;
-  throw new InputError(
-    "CLI_USAGE",
-    `Cannot use time: ${JSON.stringify(text)} is no time, expected ISO 8601`,
-    { details: { argument: "time" }, hint: "Write a time like 2026-02-12T16:00:00Z." },
-  );
 }
 
 export const snapshotsAdd: Command = {

@@ -1,13 +1,8 @@
 import { InputError } from "../../errors.ts";
 import { checkOneOf } from "../../store/checks.ts";
-import {
-  DEFAULT_SETTINGS,
-  THEMES,
-  TIME_FORMATS,
-  VIEWS,
-  type UsageConfig,
-} from "../../store/usage-config.ts";
+import { DEFAULT_SETTINGS, THEMES, TIME_FORMATS, VIEWS } from "../../store/usage-config.ts";
 import type { UsageDb } from "../../usage-db.ts";
+import { is12hClock, TIME_FORMAT_ARG } from "../clock-style.ts";
 import { type Command, type CommandContext, GLOBAL_ARGS } from "../command.ts";
 import { openDatabase } from "../database.ts";
 import { Output } from "../output.ts";
@@ -18,7 +13,6 @@ import { loadData } from "../watch/load.ts";
 import { runWatch, type WatchEnd } from "../watch/loop.ts";
 import { type WatchData, type WatchState, zonesFrom } from "../watch/model.ts";
 import { renderView } from "../watch/render-screen.ts";
-import { prefers12h } from "../watch/times.ts";
 
 const LOCK_WAIT_MS = 250;
 const PAGE_WIDTH = 100;
@@ -42,11 +36,7 @@ export const watch: Command = {
       valueHint: THEMES.join("|"),
       description: "colours (default: the setting); NO_COLOR leaves them out",
     },
-    "time-format": {
-      type: "string",
-      valueHint: TIME_FORMATS.join("|"),
-      description: "the clock (default: the setting)",
-    },
+    ...TIME_FORMAT_ARG,
     ...TIMEZONE_ARG,
     agent: {
       type: "string",
@@ -119,7 +109,7 @@ function watchSettings(db: UsageDb, { args, env, now }: CommandContext): WatchSe
     background: null,
     timeZone,
     zones: zonesFrom(timeZone, machine),
-    is12h: is12hClock(chosen("time-format", config.time_format, TIME_FORMATS), env),
+    is12h: is12hClock(db, { args, env }),
     agent,
     scroll: 0,
     listRows: 1,
@@ -135,10 +125,6 @@ function watchSettings(db: UsageDb, { args, env, now }: CommandContext): WatchSe
     refreshRate: config.refresh_rate,
     refreshPerSecond: config.refresh_per_second,
   };
-}
-
-function is12hClock(format: UsageConfig["time_format"], env: CommandContext["env"]): boolean {
-  return format === "auto" ? prefers12h(env) : format === "12h";
 }
 
 function syncOf(db: UsageDb, context: CommandContext): Parameters<typeof runWatch>[0]["sync"] {

@@ -2,11 +2,12 @@
 import type { UsageDb } from "../../usage-db.ts";
 import { UsageDbError } from "../../errors.ts";
 import { printable } from "../output.ts";
-import type { UsageConfig } from "../../store/usage-config.ts";
+import { DEFAULT_SETTINGS, type UsageConfig } from "../../store/usage-config.ts";
 import { type Key, KeyReader } from "./keys.ts";
 import { loadData } from "./load.ts";
 import { type Effect, press, type WatchState } from "./model.ts";
 import { renderScreen } from "./render-screen.ts";
+import { shownSettings } from "./shown-settings.ts";
 import { Terminal } from "./terminal.ts";
 import { BACKGROUND_QUESTION, paintLine, themeOf } from "./theme.ts";
 
@@ -164,6 +165,8 @@ class WatchLoop {
         return this.#load();
       case "sync":
         return this.#refresh();
+      case "keep":
+        return this.#keep();
       case "redraw":
         return this.#terminal.forget();
       case "suspend":
@@ -171,6 +174,23 @@ class WatchLoop {
       case "quit":
         this.#isOver = true;
         this.#ended.resolve("quit");
+    }
+  }
+
+  #keep(): void {
+    const { db, env } = this.#options;
+    const machine = { timeZone: new Intl.DateTimeFormat().resolvedOptions().timeZone, env };
+    try {
+      const config = db.config.get() ?? DEFAULT_SETTINGS;
+      const settings = shownSettings(this.#state, config, machine);
+      db.config.update(settings);
+      const names = Object.keys(settings).join(", ");
+      this.#state = {
+        ...this.#state,
+        notice: names === "" ? "these are the settings" : `kept ${names}`,
+      };
+    } catch (error) {
+      this.#note(error);
     }
   }
 

@@ -45,7 +45,7 @@ export interface WatchState {
 }
 
 /** What has to be done after a key, beside drawing. */
-export type Effect = "none" | "load" | "sync" | "redraw" | "suspend" | "quit";
+export type Effect = "none" | "load" | "sync" | "keep" | "redraw" | "suspend" | "quit";
 
 export interface Pressed {
   readonly state: WatchState;
@@ -152,6 +152,8 @@ function pressText(state: WatchState, text: string): Pressed {
       return nextAgent(state);
     case "u":
       return { state: { ...state, notice: "reading" }, effect: "sync" };
+    case "w":
+      return { state, effect: "keep" };
     case "j":
       return scrollBy(state, 1);
     case "k":

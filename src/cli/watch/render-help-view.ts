@@ -10,6 +10,7 @@ const KEYS: readonly (readonly [keys: string, does: string])[] = [
   ["a", "the next agent with usage"],
   ["up, down, page keys, g, G", "scroll"],
   ["u", "read what is new, now"],
+  ["w", "keep view, theme, zone and clock as the settings"],
   ["Ctrl-L", "draw the screen anew"],
   ["Ctrl-Z", "to the shell, and back with `fg`"],
   ["q, Ctrl-C", "quit"],
@@ -22,7 +23,7 @@ export function renderHelpView(): Line[] {
     EMPTY_LINE,
     ...KEYS.map(([keys, does]) => [span(keys.padEnd(width + 2), "accent"), span(does)]),
     EMPTY_LINE,
-    [span("What it starts with is set by `usagedb config set`.", "muted")],
+    [span("Keys change nothing for good but w; `usagedb config set` does too.", "muted")],
     [span("? or Esc closes this page.", "muted")],
   ];
 }

@@ -2,7 +2,7 @@
 import type { PeriodRow } from "../../report/periods.ts";
 import { compact, dollars, grouped, shortModel } from "../usage-text.ts";
 import { sparkline } from "./bars.ts";
-import { type Column, columnLines, pageOf } from "./columns.ts";
+import { type Column, columnLines, pageOf } from "../columns.ts";
 import { EMPTY_LINE, type Line, span } from "./line.ts";
 import type { WatchData, WatchState } from "./model.ts";
 import type { Rendered } from "./render-screen.ts";

@@ -5,7 +5,7 @@ import type { LearnedLimit } from "../../report/official-limits.ts";
 import type { SessionRow } from "../../report/sessions.ts";
 import { compact, dollars, grouped, shortModel } from "../usage-text.ts";
 import { bar, roleOfPercent, sparkline } from "./bars.ts";
-import { columnLines, pageOf } from "./columns.ts";
+import { columnLines, pageOf } from "../columns.ts";
 import { EMPTY_LINE, type Line, pad, type Role, span } from "./line.ts";
 import type { WatchState } from "./model.ts";
 import type { Rendered } from "./render-screen.ts";

@@ -1,6 +1,6 @@
 /** The view of sessions: the one active last comes first. */
 import { compact, dollars } from "../usage-text.ts";
-import { columnLines, pageOf } from "./columns.ts";
+import { columnLines, pageOf } from "../columns.ts";
 import { EMPTY_LINE, type Line, span } from "./line.ts";
 import type { WatchData, WatchState } from "./model.ts";
 import type { Rendered } from "./render-screen.ts";

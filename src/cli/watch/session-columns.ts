@@ -2,7 +2,7 @@
 import type { SessionRow } from "../../report/sessions.ts";
 import { printable } from "../output.ts";
 import { compact, dollars, shortModel, shortProject } from "../usage-text.ts";
-import type { Column } from "./columns.ts";
+import type { Column } from "../columns.ts";
 import { type ClockStyle, momentText, spanText } from "./times.ts";
 
 /** As agents cut the ids of sessions. */

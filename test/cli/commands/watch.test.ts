@@ -170,6 +170,26 @@ describe.concurrent("usagedb watch", () => {
     await run.until((screen) => screen.includes("Messages  15"), "the new message");
   });
 
+  it("keeps what a key showed as the settings when it is asked to, and only then", async () => {
+    using own = tempFolder();
+    const watched = await watchedUsage(own);
+    const settings = (): unknown => {
+      using db = openUsageDb(watched.database, { mode: "read" });
+      const { view, theme, timezone, time_format } = db.config.get() ?? {};
+      return { view, theme, timezone, time_format };
+    };
+    await using run = await startWatch(own, watched, { cols: 80, rows: 24 });
+    const before = settings();
+    await run.press("d", title("Daily"));
+    await run.press("T", "theme classic");
+    await run.press("z", "zone America/Los_Angeles");
+    expect(settings()).toEqual(before);
+    await run.press("w", "kept view, theme, timezone");
+    const kept = { view: "daily", theme: "classic", timezone: "America/Los_Angeles" };
+    expect(settings()).toEqual({ ...kept, time_format: "24h" });
+    await run.press("w", "these are the settings");
+  });
+
   it("goes on while the database is locked, says so, and recovers", async () => {
     using own = tempFolder();
     const watched = await watchedUsage(own, { withSamples: false });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
-import { columnLines, pageOf } from "../../../src/cli/watch/columns.ts";
+import { columnLines, pageOf } from "../../../src/cli/columns.ts";
 import { bar, sparkline } from "../../../src/cli/watch/bars.ts";
 import { lineWidth, plainText } from "../../../src/cli/watch/line.ts";
 import { loadData } from "../../../src/cli/watch/load.ts";

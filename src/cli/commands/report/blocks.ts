@@ -1,7 +1,9 @@
 import { type BlockRow, reportBlocks } from "../../../report/blocks.ts";
+import { is12hClock, TIME_FORMAT_ARG } from "../../clock-style.ts";
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
 import { openDatabase } from "../../database.ts";
-import { REPORT_ARGS, reportFlags } from "../../report-flags.ts";
+import { noteUnknownNames, REPORT_ARGS, reportFlags } from "../../report-flags.ts";
+import { type ClockStyle, timeText } from "../../watch/times.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -13,7 +15,12 @@ export const reportBlocksCommand: Command = {
   },
   args: {
     ...REPORT_ARGS,
-    agent: { type: "string", valueHint: "NAME", description: "only blocks of this agent" },
+    agent: {
+      type: "string",
+      valueHint: "NAME",
+      description: "blocks of this agent alone (default: of all together)",
+    },
+    ...TIME_FORMAT_ARG,
     active: { type: "boolean", description: "only the block that goes on" },
     ...GLOBAL_ARGS,
   },
@@ -25,8 +32,10 @@ export const reportBlocksCommand: Command = {
     const { args, now, output } = context;
     using db = openDatabase(context, "read");
     const agent = args["agent"];
+    const flags = reportFlags(db, args, now());
+    const style: ClockStyle = { timeZone: flags.timeZone, is12h: is12hClock(db, context) };
     const report = reportBlocks(db, {
-      ...reportFlags(db, args, now()),
+      ...flags,
       nowMs: now(),
       ...(typeof agent === "string" ? { agent } : {}),
     });
@@ -35,6 +44,7 @@ export const reportBlocksCommand: Command = {
     const { printUsage } = await import("../../render-usage.ts");
     await printUsage(context, {
       title: "block",
+      heading: `Block (${flags.timeZone})`,
       group: null,
       rows: blocks.map((row) => ({
         ...row,
@@ -45,18 +55,31 @@ export const reportBlocksCommand: Command = {
         totalCost: row.costUSD,
         modelsUsed: row.models,
         name: nameOf(row),
+        shown: shownName(row, style),
         sub: null,
       })),
       totals: report.totals,
       unpricedModels: report.unpricedModels,
       json: { ...report, blocks },
     });
+    noteUnknownNames(db, args, output);
     if (!output.isJson && args["csv"] !== true)
       for (const row of blocks) if (row.isActive) output.text(activity(row, now()));
     return 0;
   },
 };
 
+/** The day and the hours of the zone asked for. */
+function shownName({ startTime, endTime, isGap, isActive }: BlockRow, style: ClockStyle): string {
+  const start = Date.parse(startTime);
+  const day = Temporal.Instant.fromEpochMilliseconds(start)
+    .toZonedDateTimeISO(style.timeZone)
+    .toPlainDate();
+  const mark = isGap ? " gap" : isActive ? " now" : "";
+  return `${day.toString()} ${timeText(start, style)} - ${timeText(Date.parse(endTime), style)}${mark}`;
+}
+
+/** For programs: whatever the settings are. */
 function nameOf({ startTime, endTime, isGap, isActive }: BlockRow): string {
   const short = (text: string): string =>
     text.slice(0, "YYYY-MM-DDTHH:MM".length).replace("T", " ");

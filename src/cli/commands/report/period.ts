@@ -1,7 +1,14 @@
 import { type Dimension, type Period, reportPeriods } from "../../../report/periods.ts";
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
 import { openDatabase } from "../../database.ts";
-import { REPORT_ARGS, reportFlags } from "../../report-flags.ts";
+import {
+  FILTER_ARGS,
+  filterFlags,
+  noteUnknownNames,
+  REPORT_ARGS,
+  reportFlags,
+} from "../../report-flags.ts";
+import { shortModel, shortProject } from "../../usage-text.ts";
 
 const UNITS: Readonly<Record<Period, string>> = {
   daily: "day",
@@ -22,6 +29,7 @@ function periodCommand(period: Period): Command {
     },
     args: {
       ...REPORT_ARGS,
+      ...FILTER_ARGS,
       by: {
         type: "string",
         valueHint: "project|model|agent",
@@ -37,6 +45,10 @@ function periodCommand(period: Period): Command {
       [`usagedb report ${period} --last 7d`, "today and the six days before"],
       [`usagedb report ${period} --by project --csv`, "for a spreadsheet"],
       [
+        `usagedb report ${period} --agent claude --project app --model opus-4-6`,
+        "only what all of them are true of",
+      ],
+      [
         `usagedb report ${period} --timezone UTC --json`,
         `{ ${period}: [...], totals }, in ccusage's names`,
       ],
@@ -47,6 +59,7 @@ function periodCommand(period: Period): Command {
       const by = args["by"];
       const { rows, totals, unpricedModels } = reportPeriods(db, {
         ...reportFlags(db, args, now()),
+        ...filterFlags(args),
         period,
         ...(typeof by === "string" ? { by: by as Dimension } : {}),
       });
@@ -54,11 +67,17 @@ function periodCommand(period: Period): Command {
       await printUsage(context, {
         title: unit,
         group: typeof by === "string" ? by : null,
-        rows: rows.map((row) => ({ ...row, name: row.period, sub: row.group })),
+        rows: rows.map((row) => ({
+          ...row,
+          name: row.period,
+          sub: row.group,
+          ...(row.group === null ? {} : { shortSub: shortGroup(row.group, by) }),
+        })),
         totals,
         unpricedModels,
         json: { [period]: rows, totals, unpricedModels },
       });
+      noteUnknownNames(db, args, output);
       if (args["verify"] !== true) return 0;
       const { verifyRollups } = await import("../../../report/verify.ts");
       const differences = verifyRollups(db);
@@ -68,4 +87,9 @@ function periodCommand(period: Period): Command {
       return 0;
     },
   };
+}
+
+function shortGroup(group: string, by: string | boolean | undefined): string {
+  if (by === "project") return shortProject(group);
+  return by === "model" ? shortModel(group) : group;
 }

@@ -1,25 +1,37 @@
 import { reportSessions } from "../../../report/sessions.ts";
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
 import { openDatabase } from "../../database.ts";
-import { REPORT_ARGS, reportFlags } from "../../report-flags.ts";
+import {
+  FILTER_ARGS,
+  filterFlags,
+  noteUnknownNames,
+  REPORT_ARGS,
+  reportFlags,
+} from "../../report-flags.ts";
 
 export const reportSession: Command = {
   meta: {
     name: "session",
     description: "Print tokens and cost by session, the one active last at the end",
   },
-  args: { ...REPORT_ARGS, ...GLOBAL_ARGS },
+  args: { ...REPORT_ARGS, ...FILTER_ARGS, ...GLOBAL_ARGS },
   examples: [
     ["usagedb report session --limit 10", "the ten sessions active last"],
+    ["usagedb report session --project app", "of one project, by how its path ends"],
     ["usagedb report session --since 2026-02-01 --json", "{ session: [...], totals }"],
   ],
   run: async (context) => {
-    const { args, now } = context;
+    const { args, now, output } = context;
     using db = openDatabase(context, "read");
-    const report = reportSessions(db, reportFlags(db, args, now()));
+    const report = reportSessions(db, {
+      ...reportFlags(db, args, now()),
+      ...filterFlags(args),
+    });
     const { printUsage } = await import("../../render-usage.ts");
     await printUsage(context, {
       title: "session",
+      // As much of an id as tells sessions apart.
+      leastName: 9,
       group: "project",
       rows: report.session.map((row) => ({
         ...row,
@@ -30,6 +42,7 @@ export const reportSession: Command = {
       unpricedModels: report.unpricedModels,
       json: report,
     });
+    noteUnknownNames(db, args, output);
     return 0;
   },
 };

@@ -1,5 +1,5 @@
 /** Lists in columns that fit the screen: the ones that matter least are left out first. */
-import { type Line, pad, type Role, span, widthOf } from "./line.ts";
+import { type Line, pad, type Role, span, widthOf } from "./watch/line.ts";
 
 export interface Column<Row> {
   readonly title: string;
@@ -14,7 +14,7 @@ export interface Column<Row> {
 
 const BETWEEN = "  ";
 
-/** A title line and one line a row, none wider than `width`. */
+/** A title line and one line a row, none wider than `width`; and the titles of the columns that were left out. */
 export function columnLines<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
@@ -25,7 +25,7 @@ export function columnLines<Row>(
     readonly width: number;
     readonly isSelected?: (row: Row) => boolean;
   },
-): { readonly head: Line; readonly body: readonly Line[] } {
+): { readonly head: Line; readonly body: readonly Line[]; readonly leftOut: readonly string[] } {
   const cells = rows.map((row) => columns.map((column) => column.text(row)));
   const wanted = columns.map((column, index) =>
     Math.max(widthOf(column.title), ...cells.map((texts) => widthOf(texts[index] ?? ""))),
@@ -41,6 +41,7 @@ export function columnLines<Row>(
       ),
     ]);
   return {
+    leftOut: columns.filter((_, index) => !shown.includes(index)).map(({ title }) => title),
     head: lineOf(
       columns.map(({ title }) => title),
       () => "muted",
