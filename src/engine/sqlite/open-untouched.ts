@@ -1,8 +1,8 @@
 /** Opening somebody else's database so that nothing done with it can change a byte of it. */
 import { Database } from "bun:sqlite";
-import { OperationError, type UsageDbError } from "../../errors.ts";
 import { Connection } from "./connection.ts";
 import { checkPath, DEFAULT_BUSY_TIMEOUT_MS, prepareFile } from "./open.ts";
+import { readerFailure } from "./reader-failure.ts";
 import { toUsageDbError } from "./sqlite-errors.ts";
 
 /**
@@ -27,16 +27,6 @@ export function openUntouched(path: string, busyTimeoutMs = DEFAULT_BUSY_TIMEOUT
     return connection;
   } catch (error) {
     connection?.close();
-    throw withCopyHint(toUsageDbError(error, `open ${file}`, { path: file }));
+    throw readerFailure(toUsageDbError(error, `open ${file}`, { path: file }), file);
   }
-}
-
-/** In WAL mode even a reader needs a `-shm` beside the file, and so a folder that it may write. */
-function withCopyHint(error: UsageDbError): UsageDbError {
-  if (error.code !== "DATABASE_READONLY" && error.code !== "DATABASE_CANNOT_OPEN") return error;
-  return new OperationError(error.code, error.message, {
-    details: error.details,
-    hint: "Copy the file, with its -wal when there is one, to a folder that may be written.",
-    cause: error.cause,
-  });
 }

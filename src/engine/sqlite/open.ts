@@ -2,7 +2,13 @@
 import { closeSync, lstatSync, mkdirSync, openSync, type Stats } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { Database } from "bun:sqlite";
-import { describeKind, InputError, OperationError, refuseValue } from "../../errors.ts";
+import {
+  describeKind,
+  InputError,
+  OperationError,
+  refuseValue,
+  type UsageDbError,
+} from "../../errors.ts";
 import { Connection } from "./connection.ts";
 import { isSqliteError, SQLITE_BUSY, toUsageDbError } from "./sqlite-errors.ts";
 
@@ -53,8 +59,14 @@ export function openConnection(path: string, options: OpenOptions = {}): Connect
     } catch (closeError) {
       failure.cause ??= closeError;
     }
-    throw failure;
+    throw mode === "read" ? asReader(failure, file) : failure;
   }
+}
+
+/** Loaded by a failure only. */
+function asReader(failure: UsageDbError, file: string): UsageDbError {
+  const { readerFailure } = require("./reader-failure.ts") as typeof import("./reader-failure.ts");
+  return readerFailure(failure, file);
 }
 
 function openDatabase(file: string): Database {

@@ -86,10 +86,8 @@ describe("usagedb report", () => {
     const blocks = await run(folder, "report", "blocks", "--agent", "claude");
     expect(blocks.stdout).toContain("Block (Asia/Kolkata)");
     expect(blocks.stdout).toContain("2026-11-20 5:30 PM - 10:30 PM");
-    const flagged = await run(
-      folder,
-      ...["report", "blocks", "--agent", "claude", "--timezone", "UTC", "--time-format", "24h"],
-    );
+    const clock = ["--timezone", "UTC", "--time-format", "24h"];
+    const flagged = await run(folder, "report", "blocks", "--agent", "claude", ...clock);
     expect(flagged.stdout).toContain("2026-11-20 12:00 - 17:00");
     // 12:00 UTC is 17:30 in Kolkata: before the day begins at 18:00.
     const daily = await run(folder, "report", "daily", "--agent", "claude");

@@ -166,6 +166,24 @@ describe("openConnection()", () => {
     expect(readdirSync(folder.path)).toEqual([]);
   });
 
+  it("tells a reader of a folder that is closed to it to read a copy", () => {
+    using folder = tempFolder();
+    const file = folder.at("x.db");
+    openConnection(file).close();
+    chmodSync(file, 0o644);
+    chmodSync(folder.path, 0o555);
+    try {
+      const error = asOrdinaryUser(() => errorOf(() => openConnection(file, { mode: "read" })));
+      expect(error).toMatchObject({
+        code: "DATABASE_READONLY",
+        message: expect.stringContaining("a -shm beside it"),
+        hint: expect.stringContaining("read the copy"),
+      });
+    } finally {
+      chmodSync(folder.path, 0o755);
+    }
+  });
+
   it("names a folder that can't be made", () => {
     using folder = tempFolder();
     writeFileSync(folder.at("file"), "");
