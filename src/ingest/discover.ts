@@ -38,12 +38,12 @@ export function discoverFiles(
         if (endings.some((ending) => entry.name.endsWith(ending))) onUnreadable(path, "EISDIR");
         if (depth < MAX_DEPTH) visit(path, depth + 1);
         else onUnreadable(path, "nested too deeply");
-      } else if (
-        (entry.isFile() || entry.isSymbolicLink()) &&
-        endings.some((ending) => entry.name.endsWith(ending))
-      ) {
+      } else if (endings.some((ending) => entry.name.endsWith(ending))) {
         const stat = statOf(path, onUnreadable);
         if (stat?.isFile() === true) files.push(fileOf(path, stat));
+        // Reading a pipe would wait for somebody to write into it.
+        else if (stat !== undefined)
+          onUnreadable(path, stat.isDirectory() ? "EISDIR" : "not a regular file");
       }
     }
   };

@@ -3,7 +3,15 @@
  * Invariants: each is refused by name and counted; the good lines count whole; memory stays bounded.
  */
 import { describe, expect, it } from "bun:test";
-import { chmodSync, closeSync, ftruncateSync, mkdirSync, openSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  symlinkSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { type SyncReport, syncTranscripts, type UsageDb } from "../../src/index.ts";
 import { tempFolder, type TempFolder } from "../support/temp-folder.ts";
@@ -82,6 +90,25 @@ describe("syncTranscripts() on bad input", () => {
     expect(report.malformedCount).toBeGreaterThan(0);
     expect(report.malformed).toHaveLength(Math.min(100, report.malformedCount));
     expect(ids(clocked.db)).toEqual(["m1"]);
+  });
+
+  it("names what is called like a transcript and is no file, and waits for none of it", async () => {
+    using folder = tempFolder();
+    using clocked = clockedDb();
+    writeLines(transcript(folder, "good"), [assistant({ id: "m1" })]);
+    mkdirSync(transcript(folder, "folder"));
+    symlinkSync(folder.path, transcript(folder, "link-to-folder"));
+    symlinkSync(transcript(folder, "loop"), transcript(folder, "loop"));
+    symlinkSync(folder.at("projects"), folder.at("projects", "-app", "again"));
+    expect(Bun.spawnSync(["mkfifo", transcript(folder, "pipe")]).exitCode).toBe(0);
+    const { unreadable, messages } = await sync(clocked.db, folder);
+    expect(messages.inserted).toBe(1);
+    expect(unreadable.toSorted((a, b) => (a.path < b.path ? -1 : 1))).toEqual([
+      { path: transcript(folder, "folder"), reason: "EISDIR" },
+      { path: transcript(folder, "link-to-folder"), reason: "EISDIR" },
+      { path: transcript(folder, "loop"), reason: "ELOOP" },
+      { path: transcript(folder, "pipe"), reason: "not a regular file" },
+    ]);
   });
 
   it("names a file that may not be read, and does not take it for gone when its folder is closed", async () => {

@@ -124,6 +124,19 @@ describe("CodexReader", () => {
     expect(read([{ ...line, timestamp: "soon" }])).toMatchObject([{ kind: "malformed" }]);
   });
 
+  it("counts a response once that also has a record of its own beside the token count", () => {
+    const [count] = turns(1);
+    const { payload } = count as { payload: { info: { last_token_usage: unknown } } };
+    const record = {
+      timestamp: new Date(NOON).toISOString(),
+      type: "token_usage_record",
+      payload: { response_id: "resp_1", usage: payload.info.last_token_usage },
+    };
+    const plain = messages([sessionMeta(), ...turns(1)]);
+    expect(plain).toHaveLength(1);
+    expect(messages([sessionMeta(), record, ...turns(1), record])).toEqual(plain);
+  });
+
   it("passes what it does not know", () => {
     const lines = [
       { type: "token_usage_record", payload: { usage: { input_tokens: 5 } } },
