@@ -35,7 +35,8 @@ export class Output {
 
   /** A remark on what is happening, on stderr. */
   note(text: string): void {
-    if (!this.isQuiet) console.error(printableLines(text));
+    // Not console.error, which Bun paints red on a terminal.
+    if (!this.isQuiet) console.warn(printableLines(text));
   }
 
   /** Something that the user should look at, on stderr. */

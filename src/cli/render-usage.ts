@@ -48,9 +48,10 @@ export async function printUsage(
   if (output.isJson) return;
   if (args["csv"] === true) {
     const { stringify } = await import("csv-stringify/sync");
-    // A cell that a spreadsheet would run as a formula is taken for text.
+    const columns = [table.title, ...(table.group === null ? [] : [table.group]), ...CSV_FIGURES];
     return output.text(
-      stringify(csvRows(table), { header: true, escape_formulas: true }).trimEnd(),
+      // A cell that a spreadsheet would run as a formula is taken for text.
+      stringify(csvRows(table), { header: true, columns, escape_formulas: true }).trimEnd(),
     );
   }
   if (table.rows.length === 0) return output.text("No usage in this range.");
@@ -199,6 +200,16 @@ function costOf(row: UsageRow, { unpricedModels }: UsageTable): string {
 
 const totalCost = ({ totals, unpricedModels }: UsageTable): string =>
   dollars(totals.totalCost, unpricedModels.length > 0);
+
+const CSV_FIGURES = [
+  "models",
+  "inputTokens",
+  "outputTokens",
+  "cacheCreationTokens",
+  "cacheReadTokens",
+  "totalTokens",
+  "totalCost",
+] as const;
 
 function csvRows({ title, group, rows }: UsageTable): Record<string, unknown>[] {
   return rows.map((row) => ({

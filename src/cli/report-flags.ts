@@ -86,7 +86,7 @@ export interface ReportFlags extends RangeOptions {
 export function reportFlags(db: UsageDb, args: ArgValues, nowMs: number): ReportFlags {
   const rule = dayRule(db, args);
   const { until, order } = args;
-  const since = typeof args["since"] === "string" ? args["since"] : sinceOf(args, nowMs, rule);
+  const since = sinceOf(args, nowMs, rule);
   const last = numberArg(args, "limit", { from: 1, to: MAX_LIMIT });
   return {
     ...rule,
@@ -132,10 +132,17 @@ export function noteUnknownNames(db: UsageDb, args: ArgValues, output: Output): 
 
 const LISTED_NAMES = 10;
 
-/** The first day of `--last`. */
+/** The first day: `--since`, or that of `--last`. */
 function sinceOf(args: ArgValues, nowMs: number, rule: DayRule): string | undefined {
-  const text = args["last"];
-  if (typeof text !== "string") return undefined;
+  const { since, last: text } = args;
+  if (typeof text !== "string") return typeof since === "string" ? since : undefined;
+  if (since !== undefined) {
+    throw new InputError(
+      "CLI_USAGE",
+      "Cannot use --last: --since is given too, expected one of them",
+      { details: { argument: "last" }, hint: "Leave out --last or --since." },
+    );
+  }
   const [, digits, unit] = /^([1-9]\d{0,4})([dwm])$/.exec(text) ?? [];
   if (digits === undefined) {
     throw new InputError(

@@ -74,6 +74,27 @@ describe("usagedb report", () => {
     });
   });
 
+  it("refuses two beginnings, and prints CSV with its header even without rows", async () => {
+    using folder = tempFolder();
+    await synced(folder);
+    expect(
+      await run(folder, "report", "daily", "--since", "2026-01-01", "--last", "3d"),
+    ).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("--since is given too") });
+    for (const [report, title] of [
+      ["daily", "day,models,"],
+      ["session", "session,project,models,"],
+      ["blocks", "block,models,"],
+    ] as const) {
+      const csv = ["--csv", "--since", "2001-01-01", "--until", "2001-01-02"];
+      const { stdout } = await run(folder, "report", report, ...csv);
+      expect(stdout).toBe(
+        `${title}inputTokens,outputTokens,cacheCreationTokens,cacheReadTokens,totalTokens,totalCost\n`,
+      );
+    }
+    const { stdout } = await run(folder, "report", "session", "--csv", "--agent", "claude");
+    expect(stdout).toContain("/home/dev/web,/home/dev/web,claude-opus-4-6");
+  });
+
   it("shows blocks, days and past moments by the settings, and by the flags before them", async () => {
     using folder = tempFolder();
     await synced(folder);

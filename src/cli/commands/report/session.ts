@@ -8,6 +8,7 @@ import {
   REPORT_ARGS,
   reportFlags,
 } from "../../report-flags.ts";
+import { shortProject } from "../../usage-text.ts";
 
 export const reportSession: Command = {
   meta: {
@@ -36,7 +37,8 @@ export const reportSession: Command = {
       rows: report.session.map((row) => ({
         ...row,
         name: row.period,
-        sub: row.project.split("/").at(-1) ?? row.project,
+        sub: row.project,
+        shortSub: shortProject(row.project),
       })),
       totals: report.totals,
       unpricedModels: report.unpricedModels,
