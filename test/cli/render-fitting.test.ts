@@ -1,5 +1,6 @@
 import { describe, expect, it } from "bun:test";
-import { renderFitting, type UsageRow, type UsageTable } from "../../src/cli/render-usage.ts";
+import { renderFitting } from "../../src/cli/render-fitting.ts";
+import type { UsageRow, UsageTable } from "../../src/cli/render-usage.ts";
 
 const row = (name: string, totalCost: number, more: Partial<UsageRow> = {}): UsageRow => ({
   name,
