@@ -58,17 +58,18 @@ export function openUsageDb(path: string, options: UsageDbOptions = {}): UsageDb
   try {
     const migrations = createMigrations(connection, now, onEvent);
     if (migrate) bringUpToDate(connection, migrations, mode === "read");
-    return {
-      ...createUsageStore(connection, now, uptimeMs),
+    const store = createUsageStore(connection, now, uptimeMs);
+    // Added to the store, not copied with it: its lazy parts must stay so.
+    return Object.assign(store, {
       migrations,
-      prune(pruneOptions) {
+      prune(pruneOptions: PruneOptions) {
         const { pruneSnapshots } =
           require("./retention/prune.ts") as typeof import("./retention/prune.ts");
-        return pruneSnapshots(this, pruneOptions);
+        return pruneSnapshots(store, pruneOptions);
       },
       close: () => connection.close(),
       [Symbol.dispose]: () => connection.close(),
-    };
+    });
   } catch (error) {
     connection.close();
     if (!isSqliteError(error)) throw error;

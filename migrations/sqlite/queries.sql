@@ -245,3 +245,11 @@ ORDER BY timestamp;
 SELECT symbol, provider, timeframe, timestamp, open, high, low, close, volume, revision, providerPriority, insertedAt FROM bars_cache
 WHERE symbol = ? AND timeframe = ? AND timestamp >= ? AND timestamp < ?
 ORDER BY timestamp, providerPriority, provider;
+
+-- query: the newest runs of a maintenance job
+-- expect: SEARCH maintenance_runs USING INDEX idx_maintenance_runs_job (job=?)
+SELECT id, job, started_at, ended_at, outcome, rows, bytes, detail, error FROM maintenance_runs WHERE job = ? ORDER BY started_at DESC, id DESC LIMIT ?;
+
+-- query: the maintenance job that runs now
+-- expect: SCAN maintenance_runs USING INDEX idx_maintenance_runs_running
+SELECT id, job, started_at, ended_at, outcome, rows, bytes, detail, error FROM maintenance_runs WHERE outcome = 'running' ORDER BY id DESC LIMIT 1;

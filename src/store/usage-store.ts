@@ -2,7 +2,9 @@
 import type { Connection } from "../engine/sqlite/connection.ts";
 import { BarStore } from "./bars.ts";
 import { EventStore } from "./events.ts";
+import type { MaintenanceRunStore } from "./maintenance-runs.ts";
 import { PriceStore } from "./prices.ts";
+import type { RetentionPolicyStore } from "./retention-policies.ts";
 import { SessionStore } from "./sessions.ts";
 import { UsageConfigStore } from "./usage-config.ts";
 import { ownHost } from "./usage-host.ts";
@@ -30,11 +32,18 @@ export interface UsageStore {
   readonly sources: UsageSourceStore;
   readonly limitSamples: UsageLimitSampleStore;
   readonly bars: BarStore;
+  /** What is kept how long. */
+  readonly retention: RetentionPolicyStore;
+  /** Which maintenance job ran when. */
+  readonly maintenanceRuns: MaintenanceRunStore;
   /** The name by which other machines know this database; made up, and written, at the first call. */
   readonly host: () => string;
 }
 
-/** Statements are compiled when they are first used, so an unused aggregate costs nothing. */
+/**
+ * Statements are compiled when they are first used, so an unused aggregate costs nothing; what most programs never
+ * use is not even loaded before. So the result must not be copied by spreading it.
+ */
 export function createUsageStore(
   connection: Connection,
   now: () => number,
@@ -43,6 +52,8 @@ export function createUsageStore(
   const sessions = new SessionStore(connection, now);
   const rollups = new UsageRollupStore(connection);
   const prices = new PriceStore(connection, now);
+  let retention: RetentionPolicyStore | null = null;
+  let maintenanceRuns: MaintenanceRunStore | null = null;
   return {
     connection,
     now,
@@ -58,6 +69,16 @@ export function createUsageStore(
     sources: new UsageSourceStore(connection, now),
     limitSamples: new UsageLimitSampleStore(connection, now),
     bars: new BarStore(connection, now),
+    get retention() {
+      const { RetentionPolicyStore } =
+        require("./retention-policies.ts") as typeof import("./retention-policies.ts");
+      return (retention ??= new RetentionPolicyStore(connection, now));
+    },
+    get maintenanceRuns() {
+      const { MaintenanceRunStore } =
+        require("./maintenance-runs.ts") as typeof import("./maintenance-runs.ts");
+      return (maintenanceRuns ??= new MaintenanceRunStore(connection, now));
+    },
     host: () => ownHost(connection, now),
   };
 }

@@ -74,6 +74,8 @@ async function statementsOfTheCode(): Promise<Set<string>> {
     reportDaily(db, { timeZone: "Asia/Kolkata", resetHour: 18 });
     reportSessions(db, { timeZone: "UTC" });
     reportBlocks(db, { timeZone: "UTC", nowMs: NOON });
+    db.maintenanceRuns.lastOf("prune");
+    db.maintenanceRuns.running();
     await db.prune({ olderThanMs: 3_600_000, trustClock: true });
     await db.prune({ olderThanMs: 3_600_000 });
     return statements;

@@ -6,7 +6,9 @@ import { bundleStamp } from "../../src/engine/bundled-migration.ts";
 import { BAR_COLUMNS } from "../../src/store/bars.ts";
 import { EVENT_COLUMNS } from "../../src/store/events.ts";
 import { migrations } from "../../src/store/own-migrations.ts";
+import { MAINTENANCE_RUN_COLUMNS } from "../../src/store/maintenance-runs.ts";
 import { PRICE_COLUMNS } from "../../src/store/prices.ts";
+import { RETENTION_POLICY_COLUMNS } from "../../src/store/retention-policies.ts";
 import { SESSION_COLUMNS } from "../../src/store/sessions.ts";
 import { DEFAULT_SETTINGS, USAGE_CONFIG_COLUMNS } from "../../src/store/usage-config.ts";
 import { USAGE_HOST_COLUMNS } from "../../src/store/usage-host.ts";
@@ -30,6 +32,8 @@ const TABLES = {
   prices: PRICE_COLUMNS,
   usage_host: USAGE_HOST_COLUMNS,
   usage_limit_samples: USAGE_LIMIT_SAMPLE_COLUMNS,
+  retention_policies: RETENTION_POLICY_COLUMNS,
+  maintenance_runs: MAINTENANCE_RUN_COLUMNS,
 } as const;
 
 describe("the schema", () => {
