@@ -160,6 +160,10 @@ export const ROOT: CommandGroup = {
       description: "put a backup in the database's place",
       load: () => (require("./backup.ts") as typeof import("./backup.ts")).restore,
     },
+    doctor: {
+      description: "look the database over, and say what to do",
+      load: () => (require("./doctor.ts") as typeof import("./doctor.ts")).doctor,
+    },
     migrate: { description: MIGRATE.meta.description, load: () => MIGRATE },
     completion: {
       description: "print a script that completes commands in bash, zsh or fish",
