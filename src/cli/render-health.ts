@@ -1,11 +1,11 @@
 /** An examination as one screen, and as data. */
 import type { HealthReport } from "../doctor/examine.ts";
-import type { Fact, FactRow, Finding, Section } from "../doctor/finding.ts";
+import type { Fact, FactRow, Finding, TopicReport } from "../doctor/finding.ts";
 import { printable } from "./output.ts";
 import { megabytes } from "./progress.ts";
 
-/** Facts that stand behind a section's name, in words; the others are in the JSON only. */
-const SHOWN: Readonly<Record<Section["topic"], (facts: Facts) => string>> = {
+/** Facts that stand behind a topic's name, in words; the others are in the JSON only. */
+const SHOWN: Readonly<Record<TopicReport["topic"], (facts: Facts) => string>> = {
   file: (facts) =>
     facts.text("mode") === "null"
       ? facts.text("path")
@@ -45,7 +45,12 @@ const SHOWN: Readonly<Record<Section["topic"], (facts: Facts) => string>> = {
       ...(newest === "null" ? [] : [`the newest whole one of ${time(Number(newest))}`]),
     ]);
   },
-  maintenance: () => "",
+  maintenance: (facts) => {
+    const ran = facts
+      .rows("jobs")
+      .flatMap(({ lastStartedAt }) => (typeof lastStartedAt === "number" ? [lastStartedAt] : []));
+    return ran.length === 0 ? "" : `last run ${time(Math.max(...ran))}`;
+  },
   sources: (facts) =>
     list(
       facts
@@ -63,21 +68,21 @@ const OBJECTS_SHOWN = 5;
 /** `isQuiet` leaves only what is wrong. */
 export async function renderHealth(report: HealthReport, isQuiet: boolean): Promise<string> {
   const { renderTable } = await import("./table.ts");
-  const findings = report.sections.flatMap((section) => section.findings);
+  const findings = report.topics.flatMap((topic) => topic.findings);
   const lines: string[] = [];
   if (!isQuiet) {
     lines.push(
       renderTable(
         [{ title: "" }, { title: "part" }, { title: "" }],
-        report.sections.map((section) => [
-          signOf(section),
-          section.topic,
-          SHOWN[section.topic](new Facts(section.facts)),
+        report.topics.map((topic) => [
+          signOf(topic),
+          topic.topic,
+          SHOWN[topic.topic](new Facts(topic.facts)),
         ]),
       ),
       ...largest(report),
     );
-    for (const { topic, notChecked } of report.sections)
+    for (const { topic, notChecked } of report.topics)
       for (const reason of notChecked) lines.push(`not checked (${topic}): ${printable(reason)}`);
   }
   const problems = findings.filter(({ degree }) => degree === "problem");
@@ -95,17 +100,17 @@ export async function renderHealth(report: HealthReport, isQuiet: boolean): Prom
   return lines.join("\n").trimStart();
 }
 
-/** Stable: `isHealthy`, `path`, `findings[]`, `notChecked[]`, and the facts of each section by its name. */
-export function healthData({ isHealthy, path, sections }: HealthReport): object {
+/** Stable: `isHealthy`, `path`, `findings[]`, `notChecked[]`, and the facts of each topic by its name. */
+export function healthData({ isHealthy, path, topics }: HealthReport): object {
   return {
     isHealthy,
     path,
-    findings: sections.flatMap(({ findings }) => findings),
-    notChecked: sections.flatMap(({ topic, notChecked }) =>
+    findings: topics.flatMap(({ findings }) => findings),
+    notChecked: topics.flatMap(({ topic, notChecked }) =>
       notChecked.map((reason) => ({ topic, reason })),
     ),
     ...Object.fromEntries(
-      sections.map(({ topic, facts }) => [
+      topics.map(({ topic, facts }) => [
         topic,
         Object.fromEntries(facts.map(({ name, value }) => [name, value])),
       ]),
@@ -113,7 +118,7 @@ export function healthData({ isHealthy, path, sections }: HealthReport): object 
   };
 }
 
-/** The values of a section as text. */
+/** The values of a topic as text. */
 class Facts {
   readonly #values: ReadonlyMap<string, Fact["value"]>;
 
@@ -139,14 +144,14 @@ class Facts {
   }
 }
 
-function signOf({ findings, notChecked, facts }: Section): string {
+function signOf({ findings, notChecked, facts }: TopicReport): string {
   if (findings.some(({ degree }) => degree === "problem")) return "✗";
   if (findings.length > 0) return "·";
   return notChecked.length > 0 && facts.length === 0 ? "?" : "✓";
 }
 
-function largest({ sections }: HealthReport): string[] {
-  const space = sections.find(({ topic }) => topic === "space");
+function largest({ topics }: HealthReport): string[] {
+  const space = topics.find(({ topic }) => topic === "space");
   if (space === undefined) return [];
   const objects = new Facts(space.facts).rows("objects").slice(0, OBJECTS_SHOWN);
   const sizes = objects.map(

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { hashBeside, hashFile } from "../engine/sqlite/backup.ts";
-import { type Section, SectionNotes } from "./finding.ts";
+import { type TopicReport, TopicNotes } from "./finding.ts";
 
 /** The folder beside the database where the backup job keeps its copies. */
 const FOLDER = "backups";
@@ -17,8 +17,8 @@ interface Copy {
 }
 
 /** Reads the copies' bytes; never the database's. */
-export function examineBackups(database: string, now: number): Section {
-  const notes = new SectionNotes("backups");
+export function examineBackups(database: string, now: number): TopicReport {
+  const notes = new TopicNotes("backups");
   const copies = backupsOf(database);
   const rows = [];
   let budget = MAX_HASHED_BYTES;
@@ -53,7 +53,7 @@ export function examineBackups(database: string, now: number): Section {
       remedy: "Run `usagedb backup`, or `usagedb maintain install` to have one made regularly.",
     });
   }
-  return notes.section();
+  return notes.report();
 }
 
 /** Newest first. */

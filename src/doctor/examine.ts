@@ -7,7 +7,8 @@ import { openUsageDb, type UsageDb } from "../usage-db.ts";
 import { examineBackups } from "./backups.ts";
 import { examineFile } from "./file.ts";
 import { readFileHeader } from "./file-header.ts";
-import { type Finding, type Section, SectionNotes, TOPICS, type Topic } from "./finding.ts";
+import { type Finding, type TopicReport, TopicNotes, TOPICS, type Topic } from "./finding.ts";
+import { examineMaintenance, lastFinishedCheckpoint } from "./maintenance.ts";
 import { examineNumbers } from "./numbers.ts";
 import { CORRUPT_REMEDY, examineSchema } from "./schema.ts";
 import { examineSettings } from "./settings.ts";
@@ -36,7 +37,7 @@ export interface HealthReport {
   /** False when something needs doing. */
   readonly isHealthy: boolean;
   readonly path: string;
-  readonly sections: readonly Section[];
+  readonly topics: readonly TopicReport[];
 }
 
 /**
@@ -45,19 +46,19 @@ export interface HealthReport {
  */
 export async function examine(options: ExamineOptions): Promise<HealthReport> {
   const { path, now, uid, onTopic } = options;
-  const sections: Section[] = [];
-  const enter = (...more: readonly Section[]): void => {
-    sections.push(...more);
+  const topics: TopicReport[] = [];
+  const enter = (...more: readonly TopicReport[]): void => {
+    topics.push(...more);
   };
   onTopic?.("file");
   const file = examineFile(path, uid);
-  enter(file.section);
+  enter(file.report);
   if (file.isDatabaseFile) {
     // Before anything opens it: see `readFileHeader`.
     const header = readFileHeader(path);
     const opened = openForLook(path, now);
     try {
-      if (opened.section !== null) enter(opened.section);
+      if (opened.report !== null) enter(opened.report);
       if (opened.db !== null) await lookInside(opened.db, { options, header, enter });
     } finally {
       opened.db?.close();
@@ -65,19 +66,19 @@ export async function examine(options: ExamineOptions): Promise<HealthReport> {
     onTopic?.("backups");
     enter(guarded("backups", () => examineBackups(path, now())));
   }
-  return { isHealthy: isHealthy(sections), path, sections: inOrder(sections) };
+  return { isHealthy: isHealthy(topics), path, topics: inOrder(topics) };
 }
 
 interface Look {
   readonly options: ExamineOptions;
   readonly header: ReturnType<typeof readFileHeader>;
-  readonly enter: (...sections: readonly Section[]) => void;
+  readonly enter: (...topics: readonly TopicReport[]) => void;
 }
 
 async function lookInside(db: UsageDb, { options, header, enter }: Look): Promise<void> {
   const { path, now, ownPid, sources, claudeKeepsDays, toolVersions, onTopic } = options;
   const { connection } = db;
-  const look = (topic: Topic, work: () => Section): void => {
+  const look = (topic: Topic, work: () => TopicReport): void => {
     onTopic?.(topic);
     enter(guarded(topic, work));
   };
@@ -87,18 +88,25 @@ async function lookInside(db: UsageDb, { options, header, enter }: Look): Promis
   look("settings", () => examineSettings(connection));
   look("space", () => examineSpace(connection));
   onTopic?.("wal");
-  enter(await examineWal({ path, ownPid, lastFinishedAt: null }));
+  enter(
+    await examineWal({
+      path,
+      ownPid,
+      lastFinishedAt: unlessAbsent(() => lastFinishedCheckpoint(db)),
+    }),
+  );
   onTopic?.("integrity");
   enter(...guardedAll(["schema", "integrity"], () => examineSchema(db.migrations)));
   look("units", () => examineUnits(connection, now()));
   look("numbers", () => examineNumbers(db));
+  look("maintenance", () => examineMaintenance(db, now()));
   look("sources", () => examineSources({ store: db, sources, claudeKeepsDays, now: now() }));
 }
 
 interface Opening {
   readonly db: UsageDb | null;
   /** Why it was not opened. */
-  readonly section: Section | null;
+  readonly report: TopicReport | null;
 }
 
 function openForLook(path: string, now: () => number): Opening {
@@ -106,30 +114,46 @@ function openForLook(path: string, now: () => number): Opening {
   try {
     db = openUsageDb(path, { mode: "read", migrate: false, now });
     refuseForeign(db.connection);
-    return { db, section: null };
+    return { db, report: null };
   } catch (error) {
     db?.close();
-    const notes = new SectionNotes("integrity");
+    const notes = new TopicNotes("integrity");
     notes.problem(path, describe(error));
-    return { db: null, section: notes.section() };
+    return { db: null, report: notes.report() };
   }
 }
 
-function guarded(topic: Topic, work: () => Section): Section {
-  return guardedAll([topic], () => [work()])[0] as Section;
+function guarded(topic: Topic, work: () => TopicReport): TopicReport {
+  return guardedAll([topic], () => [work()])[0] as TopicReport;
 }
 
-/** A part that fails says why in the first of its sections. */
-function guardedAll(topics: readonly Topic[], work: () => readonly Section[]): readonly Section[] {
+/** What says something of the database; anything else, of the look at it. */
+const TELLING: ReadonlySet<string> = new Set(["DATABASE_CORRUPT", "DATABASE_IO", "VALUE_INVALID"]);
+
+/** A part that fails says why in the first of its topics. */
+function guardedAll(
+  topics: readonly Topic[],
+  work: () => readonly TopicReport[],
+): readonly TopicReport[] {
   try {
     return work();
   } catch (error) {
     const [first = "file"] = topics;
-    const notes = new SectionNotes(first);
-    if (error instanceof UsageDbError && error.code === "DATABASE_CORRUPT")
+    const notes = new TopicNotes(first);
+    if (error instanceof UsageDbError && TELLING.has(error.code))
       notes.problem("database", describe(error));
     else notes.notChecked(error instanceof Error ? error.message : String(error));
-    return [notes.section()];
+    return [notes.report()];
+  }
+}
+
+/** Null where an older schema has no such table. */
+function unlessAbsent<T>(work: () => T): T | null {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof UsageDbError) return null;
+    throw error;
   }
 }
 
@@ -148,12 +172,10 @@ function sqliteVersion(connection: Connection): string {
   return String(connection.readOnce("SELECT sqlite_version()")[0]?.[0]);
 }
 
-function isHealthy(sections: readonly Section[]): boolean {
-  return sections.every(({ findings }) => findings.every(({ degree }) => degree === "remark"));
+function isHealthy(topics: readonly TopicReport[]): boolean {
+  return topics.every(({ findings }) => findings.every(({ degree }) => degree === "remark"));
 }
 
-function inOrder(sections: readonly Section[]): Section[] {
-  return sections.toSorted(
-    (left, right) => TOPICS.indexOf(left.topic) - TOPICS.indexOf(right.topic),
-  );
+function inOrder(topics: readonly TopicReport[]): TopicReport[] {
+  return topics.toSorted((left, right) => TOPICS.indexOf(left.topic) - TOPICS.indexOf(right.topic));
 }

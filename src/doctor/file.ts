@@ -1,20 +1,20 @@
 /** The file and what lies beside it: kind, owner, modes, sizes. */
 import { lstatSync, type Stats } from "node:fs";
 import { dirname } from "node:path";
-import { type Section, SectionNotes } from "./finding.ts";
+import { type TopicReport, TopicNotes } from "./finding.ts";
 
 /** What SQLite and this program put beside a database under the database's own name. */
 const BESIDE = ["-wal", "-shm", "-journal", "-maintenance", "-ballast"] as const;
 
 export interface FileReport {
-  readonly section: Section;
+  readonly report: TopicReport;
   /** False when there is nothing that could be opened. */
   readonly isDatabaseFile: boolean;
 }
 
 /** Looks at names and attributes only; opens nothing. */
 export function examineFile(path: string, uid: number | null): FileReport {
-  const notes = new SectionNotes("file");
+  const notes = new TopicNotes("file");
   notes.fact("path", path);
   const stat = statOf(path);
   if (stat === undefined) {
@@ -22,14 +22,14 @@ export function examineFile(path: string, uid: number | null): FileReport {
       observed: "there is no such file",
       remedy: "Name another file with --db, or run `usagedb` to make it.",
     });
-    return { section: notes.section(), isDatabaseFile: false };
+    return { report: notes.report(), isDatabaseFile: false };
   }
   if (!stat.isFile()) {
     notes.problem(path, {
       observed: `it is ${kindOf(stat)}`,
       remedy: "Name the database file itself with --db.",
     });
-    return { section: notes.section(), isDatabaseFile: false };
+    return { report: notes.report(), isDatabaseFile: false };
   }
   notes.fact("sizeBytes", stat.size);
   notes.fact("mode", modeOf(stat));
@@ -47,7 +47,7 @@ export function examineFile(path: string, uid: number | null): FileReport {
     });
   }
   checkModes(notes, path);
-  return { section: notes.section(), isDatabaseFile: true };
+  return { report: notes.report(), isDatabaseFile: true };
 }
 
 /** Files that more than their owner may read, and that this program would have made private. */
@@ -58,7 +58,7 @@ export function looseFiles(path: string): string[] {
   });
 }
 
-function checkModes(notes: SectionNotes, path: string): void {
+function checkModes(notes: TopicNotes, path: string): void {
   for (const name of looseFiles(path)) {
     const stat = statOf(name);
     if (stat === undefined) continue;

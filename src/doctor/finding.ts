@@ -36,12 +36,12 @@ export type FactValue = string | number | boolean | null | readonly FactRow[];
 export type FactRow = Readonly<Record<string, string | number | boolean | null>>;
 
 export interface Fact {
-  /** A key of the section's JSON. */
+  /** A key of the topic's JSON. */
   readonly name: string;
   readonly value: FactValue;
 }
 
-export interface Section {
+export interface TopicReport {
   readonly topic: Topic;
   readonly facts: readonly Fact[];
   readonly findings: readonly Finding[];
@@ -49,8 +49,8 @@ export interface Section {
   readonly notChecked: readonly string[];
 }
 
-/** Collects a section while it is looked at. */
-export class SectionNotes {
+/** Collects a topic's report while it is looked at. */
+export class TopicNotes {
   readonly #topic: Topic;
   readonly #facts: Fact[] = [];
   readonly #findings: Finding[] = [];
@@ -82,7 +82,7 @@ export class SectionNotes {
     this.#notChecked.push(reason);
   }
 
-  section(): Section {
+  report(): TopicReport {
     return {
       topic: this.#topic,
       facts: this.#facts,

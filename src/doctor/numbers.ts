@@ -1,13 +1,13 @@
 /** Whether the sums that reports read are those of the messages. */
 import { verifyRollups } from "../report/verify.ts";
 import type { UsageStore } from "../store/usage-store.ts";
-import { type Section, SectionNotes } from "./finding.ts";
+import { type TopicReport, TopicNotes } from "./finding.ts";
 
 const LISTED = 3;
 
 /** Reads every message once. */
-export function examineNumbers(store: UsageStore): Section {
-  const notes = new SectionNotes("numbers");
+export function examineNumbers(store: UsageStore): TopicReport {
+  const notes = new TopicNotes("numbers");
   const count = (sql: string): number => Number(store.connection.readOnce(sql)[0]?.[0] ?? 0);
   notes.fact("messages", count("SELECT count(*) FROM usage_message_rows"));
   notes.fact("hours", count("SELECT count(*) FROM usage_rollups"));
@@ -31,5 +31,5 @@ export function examineNumbers(store: UsageStore): Section {
         "Say what they cost with `usagedb prices set`; their tokens are counted, their cost is not.",
     });
   }
-  return notes.section();
+  return notes.report();
 }

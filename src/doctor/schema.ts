@@ -1,16 +1,16 @@
 /** The ledger, what is pending, drift, and whether pages, rows and keys are sound. */
 import type { ValidationReport } from "../engine/sqlite/validate.ts";
 import type { UsageDbMigrations } from "../usage-db-migrations.ts";
-import { type Section, SectionNotes } from "./finding.ts";
+import { type TopicReport, TopicNotes } from "./finding.ts";
 
 export const CORRUPT_REMEDY =
   "Keep this file; restore the newest backup, or save what can be read with `usagedb recover`.";
 
 const OF_SCHEMA = new Set(["ledger", "schema"]);
 
-/** Two sections from one validation, which reads every page and row. */
-export function examineSchema(migrations: UsageDbMigrations): readonly [Section, Section] {
-  const schema = new SectionNotes("schema");
+/** Two topics from one validation, which reads every page and row. */
+export function examineSchema(migrations: UsageDbMigrations): readonly [TopicReport, TopicReport] {
+  const schema = new TopicNotes("schema");
   const status = migrations.status();
   schema.fact("currentVersion", status.currentVersion);
   schema.fact("latestVersion", status.latestVersion);
@@ -28,12 +28,12 @@ export function examineSchema(migrations: UsageDbMigrations): readonly [Section,
       fix: "migrate",
     });
   }
-  const integrity = new SectionNotes("integrity");
+  const integrity = new TopicNotes("integrity");
   enter(migrations.validate(), schema, integrity);
-  return [schema.section(), integrity.section()];
+  return [schema.report(), integrity.report()];
 }
 
-function enter(report: ValidationReport, schema: SectionNotes, integrity: SectionNotes): void {
+function enter(report: ValidationReport, schema: TopicNotes, integrity: TopicNotes): void {
   for (const { check, object, observed, remedy } of report.findings) {
     if (check === "ledger" && object === "PRAGMA user_version") {
       schema.problem(object, { observed, remedy, fix: "mirror" });

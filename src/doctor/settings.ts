@@ -1,7 +1,7 @@
 /** The settings that the file itself keeps, and those of this connection, read back. */
 import type { Connection } from "../engine/sqlite/connection.ts";
 import { APPLICATION_ID, applicationIdOf, tablesOf } from "../store/schema.ts";
-import { type Section, SectionNotes } from "./finding.ts";
+import { type TopicReport, TopicNotes } from "./finding.ts";
 
 const READ_BACK = [
   "journal_mode",
@@ -18,8 +18,8 @@ const READ_BACK = [
 const INCREMENTAL = 2;
 
 /** Reads only. */
-export function examineSettings(connection: Connection): Section {
-  const notes = new SectionNotes("settings");
+export function examineSettings(connection: Connection): TopicReport {
+  const notes = new TopicNotes("settings");
   const values = new Map<string, string | number>();
   for (const pragma of READ_BACK) {
     const value = connection.readOnce(`PRAGMA ${pragma}`)[0]?.[0];
@@ -30,7 +30,7 @@ export function examineSettings(connection: Connection): Section {
   const applicationId = applicationIdOf(connection);
   notes.fact("application_id", `0x${applicationId.toString(16)}`);
   // An empty file gets all of them with its first migration.
-  if (tablesOf(connection).length === 0) return notes.section();
+  if (tablesOf(connection).length === 0) return notes.report();
   if (applicationId !== APPLICATION_ID) {
     notes.problem("application_id", {
       observed: `it is 0x${applicationId.toString(16)}, ours is 0x${APPLICATION_ID.toString(16)}`,
@@ -50,5 +50,5 @@ export function examineSettings(connection: Connection): Section {
       remedy: "Run `PRAGMA auto_vacuum = 2; VACUUM;` while nothing else has it open.",
     });
   }
-  return notes.section();
+  return notes.report();
 }

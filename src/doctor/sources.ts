@@ -3,7 +3,7 @@ import { AGENT_NAMES, AGENTS, type TranscriptSources } from "../ingest/agents.ts
 import type { TranscriptFile } from "../ingest/ingester.ts";
 import { stampOf } from "../ingest/ingester.ts";
 import type { UsageStore } from "../store/usage-store.ts";
-import { type Section, SectionNotes } from "./finding.ts";
+import { type TopicReport, TopicNotes } from "./finding.ts";
 
 const DAY_MS = 86_400_000;
 /** A file that goes within this time is about to go. */
@@ -18,8 +18,13 @@ export interface SourcesQuestion {
 }
 
 /** Looks at names and attributes of the transcripts; reads none of them. */
-export function examineSources({ store, sources, claudeKeepsDays, now }: SourcesQuestion): Section {
-  const notes = new SectionNotes("sources");
+export function examineSources({
+  store,
+  sources,
+  claudeKeepsDays,
+  now,
+}: SourcesQuestion): TopicReport {
+  const notes = new TopicNotes("sources");
   notes.fact("claudeKeepsDays", claudeKeepsDays);
   const rows = [];
   for (const agent of AGENT_NAMES) {
@@ -58,7 +63,7 @@ export function examineSources({ store, sources, claudeKeepsDays, now }: Sources
     }
   }
   notes.fact("agents", rows);
-  return notes.section();
+  return notes.report();
 }
 
 /** On how many days (of UTC) files were last changed. */

@@ -2,7 +2,7 @@
 import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Connection } from "../engine/sqlite/connection.ts";
-import { type Section, SectionNotes } from "./finding.ts";
+import { type TopicReport, TopicNotes } from "./finding.ts";
 
 /** Tables and indexes named one by one; the rest is one line. */
 const LISTED = 12;
@@ -13,8 +13,8 @@ const FREE_BYTES = 16 * 1024 * 1024;
 const ROOM_FACTOR = 1;
 
 /** Reads every page's header once: about 0.3 s a gigabyte. */
-export function examineSpace(connection: Connection): Section {
-  const notes = new SectionNotes("space");
+export function examineSpace(connection: Connection): TopicReport {
+  const notes = new TopicNotes("space");
   const number = (pragma: string): number =>
     Number(connection.readOnce(`PRAGMA ${pragma}`)[0]?.[0] ?? 0);
   const pageSize = number("page_size");
@@ -41,10 +41,10 @@ export function examineSpace(connection: Connection): Section {
     });
   }
   checkDisk(notes, connection.path, total);
-  return notes.section();
+  return notes.report();
 }
 
-function checkDisk(notes: SectionNotes, path: string, total: number): void {
+function checkDisk(notes: TopicNotes, path: string, total: number): void {
   const { bavail, bsize } = statfsSync(dirname(path));
   const room = bavail * bsize;
   notes.fact("diskFreeBytes", room);

@@ -1,7 +1,7 @@
 /** Times that are no epoch milliseconds. */
 import type { Connection } from "../engine/sqlite/connection.ts";
 import { quoteIdentifier } from "../engine/sqlite/quote.ts";
-import { type Section, SectionNotes } from "./finding.ts";
+import { type TopicReport, TopicNotes } from "./finding.ts";
 
 /** 1973 to 9999: seconds of our age lie far below. */
 const FIRST_MS = 100_000_000_000;
@@ -15,8 +15,8 @@ const TIME_COLUMN = /^(?:timestamp|hour)$|_(?:at|since)$|[a-z]At$/;
 const ANY_AGE = new Set(["bars_cache.timestamp"]);
 
 /** Looks at the least and the greatest value of every time column; reads only. */
-export function examineUnits(connection: Connection, now: number): Section {
-  const notes = new SectionNotes("units");
+export function examineUnits(connection: Connection, now: number): TopicReport {
+  const notes = new TopicNotes("units");
   const columns = timeColumns(connection);
   notes.fact("timeColumns", columns.length);
   for (const { table, column } of columns) {
@@ -48,7 +48,7 @@ export function examineUnits(connection: Connection, now: number): Section {
       });
     }
   }
-  return notes.section();
+  return notes.report();
 }
 
 function timeColumns(connection: Connection): { table: string; column: string }[] {

@@ -1,6 +1,6 @@
 /** Which SQLite reads the file, and which ones wrote it. */
 import type { FileHeader } from "./file-header.ts";
-import { type Section, SectionNotes } from "./finding.ts";
+import { type TopicReport, TopicNotes } from "./finding.ts";
 
 /** Before it, two processes that reset one WAL at the same moment could corrupt the database. */
 const SOUND_SINCE = "3.51.3";
@@ -13,8 +13,8 @@ export interface Versions {
 }
 
 /** Compares the SQLite of this process with the one that last wrote the file. */
-export function examineVersions({ sqlite, bun, usagedb, header }: Versions): Section {
-  const notes = new SectionNotes("versions");
+export function examineVersions({ sqlite, bun, usagedb, header }: Versions): TopicReport {
+  const notes = new TopicNotes("versions");
   const writtenBy = header?.writtenBy ?? null;
   notes.fact("usagedb", usagedb);
   notes.fact("bun", bun);
@@ -36,7 +36,7 @@ export function examineVersions({ sqlite, bun, usagedb, header }: Versions): Sec
     if (isOlder(writtenBy, SOUND_SINCE)) notes.problem(`SQLite ${writtenBy}`, what);
     else notes.remark(`SQLite ${writtenBy}`, what);
   }
-  return notes.section();
+  return notes.report();
 }
 
 function isOlder(version: string, than: string): boolean {

@@ -1,7 +1,7 @@
 /** The WAL: how large it is, who has the database open, and who keeps it from being emptied. */
-import { statSync } from "node:fs";
+import { walBytes } from "../engine/sqlite/checkpoint.ts";
 import { readWalUsers, type WalUser } from "../engine/sqlite/wal-readers.ts";
-import { type Section, SectionNotes } from "./finding.ts";
+import { type TopicReport, TopicNotes } from "./finding.ts";
 
 /** A WAL that is emptied now and then stays below it. */
 const LARGE_BYTES = 32 * 1024 * 1024;
@@ -18,9 +18,13 @@ export interface WalQuestion {
 }
 
 /** Watches the locks for half a second; opens nothing. */
-export async function examineWal({ path, ownPid, lastFinishedAt }: WalQuestion): Promise<Section> {
-  const notes = new SectionNotes("wal");
-  const bytes = walBytes(path);
+export async function examineWal({
+  path,
+  ownPid,
+  lastFinishedAt,
+}: WalQuestion): Promise<TopicReport> {
+  const notes = new TopicNotes("wal");
+  const bytes = walBytes({ path });
   notes.fact("walBytes", bytes);
   notes.fact("lastFinishedCheckpointAt", lastFinishedAt);
   const first = readWalUsers(path);
@@ -52,11 +56,7 @@ export async function examineWal({ path, ownPid, lastFinishedAt }: WalQuestion):
       fix: "checkpoint",
     });
   }
-  return notes.section();
-}
-
-export function walBytes(path: string): number {
-  return statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  return notes.report();
 }
 
 /** Those that are reading at every look. */

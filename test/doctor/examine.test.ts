@@ -50,9 +50,9 @@ describe("a healthy database", () => {
   test("has nothing that needs doing, and every part was looked at", async () => {
     const report = await look(patient());
     expect(
-      report.sections.flatMap(({ findings }) => findings.filter((f) => f.degree === "problem")),
+      report.topics.flatMap(({ findings }) => findings.filter((f) => f.degree === "problem")),
     ).toEqual([]);
-    expect(report.sections.flatMap(({ notChecked }) => notChecked)).toEqual([]);
+    expect(report.topics.flatMap(({ notChecked }) => notChecked)).toEqual([]);
     expect(report.isHealthy).toBe(true);
   });
 
@@ -71,7 +71,7 @@ describe("an illness is named with its remedy", () => {
       const one = patient();
       illness.make(one);
       const report = await look(one);
-      const findings = report.sections.flatMap((section) => section.findings);
+      const findings = report.topics.flatMap((topic) => topic.findings);
       const found = findings.find(
         ({ topic, observed, degree }) =>
           topic === illness.topic &&
@@ -99,7 +99,7 @@ test("a process that reads without an end is named", async () => {
   const report = await look(one);
   await reader.stdin.end();
   await reader.exited;
-  const wal = report.sections.find(({ topic }) => topic === "wal");
+  const wal = report.topics.find(({ topic }) => topic === "wal");
   if (process.platform === "linux") {
     expect(wal?.findings).toMatchObject([{ object: `process ${reader.pid}`, degree: "problem" }]);
     expect(wal?.findings[0]?.observed).toContain("wal-reader.ts");
@@ -118,7 +118,7 @@ test("what is safe is put right, and a second look finds nothing", async () => {
     ILLNESSES.find((illness) => illness.name === name)?.make(one);
   const first = await look(one);
   const done = await mend(
-    first.sections.flatMap(({ findings }) => findings),
+    first.topics.flatMap(({ findings }) => findings),
     {
       path: one.path,
       open: () => openUsageDb(one.path, { now: () => NOON }),

@@ -259,6 +259,51 @@ export const ILLNESSES: readonly Illness[] = [
     remedy: /update it/,
   },
   {
+    name: "a job failed",
+    make: ({ path }) =>
+      vandalize(
+        path,
+        `INSERT INTO maintenance_runs (job, started_at, ended_at, outcome, error) VALUES ('optimize', ${NOON - DAY_MS}, ${NOON - DAY_MS}, 'failed', 'DATABASE_FULL: the disk is full')`,
+      ),
+    topic: "maintenance",
+    observed: /DATABASE_FULL/,
+    remedy: /maintain optimize/,
+  },
+  {
+    name: "a retention policy makes no sense",
+    make: ({ path }) =>
+      vandalize(
+        path,
+        "UPDATE retention_policies SET value = 90 WHERE subject = 'events' AND rule = 'max_age_ms'",
+      ),
+    topic: "maintenance",
+    observed: /events\.max_age_ms/,
+    remedy: /./,
+  },
+  {
+    name: "no job ran for a month",
+    make: ({ path }) =>
+      vandalize(
+        path,
+        `INSERT INTO maintenance_runs (job, started_at, ended_at, outcome) VALUES ('optimize', ${NOON - 30 * DAY_MS}, ${NOON - 30 * DAY_MS}, 'done')`,
+      ),
+    topic: "maintenance",
+    degree: "remark",
+    observed: /no job ran since/,
+    remedy: /maintain install/,
+  },
+  {
+    name: "the clock ran ahead when a job ran",
+    make: ({ path }) =>
+      vandalize(
+        path,
+        `INSERT INTO maintenance_runs (job, started_at, ended_at, outcome) VALUES ('optimize', ${NOON + DAY_MS}, ${NOON + DAY_MS}, 'done')`,
+      ),
+    topic: "maintenance",
+    observed: /still to come/,
+    remedy: /clock/,
+  },
+  {
     name: "a backup is not what it was",
     make: ({ path }) => {
       const backup = `${path}.20261120T120000000Z-v14.backup`;

@@ -22,7 +22,7 @@ export const doctor: Command = {
   },
   examples: [
     ["usagedb doctor", "one screen, each finding with its remedy"],
-    ["usagedb doctor --json", "isHealthy, findings[], sections"],
+    ["usagedb doctor --json", "isHealthy, findings[], topics"],
     ["usagedb doctor --fix", "modes, pending migrations, unread transcripts, the WAL"],
   ],
   run: async (context) => {
@@ -61,7 +61,7 @@ async function fix(context: CommandContext, report: HealthReport): Promise<void>
   const { output, now } = context;
   const { mend } = await import("../../doctor/mend.ts");
   const done = await mend(
-    report.sections.flatMap(({ findings }) => findings),
+    report.topics.flatMap(({ findings }) => findings),
     {
       path: report.path,
       open: () => openUsageDb(report.path, { mode: "existing", now }),

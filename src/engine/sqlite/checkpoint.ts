@@ -21,6 +21,6 @@ export function checkpoint(connection: Connection, waitMs: number): CheckpointRe
 }
 
 /** The size of a database's WAL file in bytes; 0 when there is none. Only asks the file system. */
-export function walBytes({ path }: Connection): number {
+export function walBytes({ path }: Pick<Connection, "path">): number {
   return statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
 }
