@@ -4,6 +4,7 @@ import { examine, type ExamineOptions, type HealthReport } from "../../src/docto
 import { mend } from "../../src/doctor/mend.ts";
 import { openUsageDb } from "../../src/index.ts";
 import { syncTranscripts } from "../../src/ingest/sync.ts";
+import { holdRead } from "../support/held-read.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { assistant, writeLines } from "../support/transcripts.ts";
 import { NOON } from "../support/usage-db.ts";
@@ -87,18 +88,8 @@ describe("an illness is named with its remedy", () => {
 
 test("a process that reads without an end is named", async () => {
   const one = patient();
-  const reader = Bun.spawn(
-    [process.execPath, `${import.meta.dir}/../support/wal-reader.ts`, one.path],
-    {
-      stdin: "pipe",
-      stdout: "pipe",
-      stderr: "inherit",
-    },
-  );
-  await reader.stdout.getReader().read();
+  await using reader = await holdRead(one.path);
   const report = await look(one);
-  await reader.stdin.end();
-  await reader.exited;
   const wal = report.topics.find(({ topic }) => topic === "wal");
   if (process.platform === "linux") {
     expect(wal?.findings).toMatchObject([{ object: `process ${reader.pid}`, degree: "problem" }]);

@@ -8,6 +8,12 @@ import { commandOf, inodeOf, readFileLocks, startedAt } from "./file-locks.ts";
 const FIRST_READ_BYTE = 123;
 const LAST_READ_BYTE = 127;
 
+/** A WAL that is emptied now and then stays below it. */
+export const LARGE_WAL_BYTES = 32 * 1024 * 1024;
+/** Whoever is inside a read transaction at every look has been reading for a while. */
+const LOOKS = 8;
+const LOOK_EVERY_MS = 60;
+
 export interface WalUser {
   readonly pid: number;
   readonly command: string | null;
@@ -36,4 +42,17 @@ export function readWalUsers(database: string): WalUser[] | null {
       ),
     };
   });
+}
+
+/** The processes but `ownPid` that are reading at every one of several looks, half a second in all. */
+export async function readLongReaders(database: string, ownPid: number): Promise<WalUser[]> {
+  const readingNow = (): WalUser[] =>
+    (readWalUsers(database) ?? []).filter(({ pid, isReading }) => isReading && pid !== ownPid);
+  let readers = readingNow();
+  for (let look = 1; look < LOOKS && readers.length > 0; look++) {
+    await Bun.sleep(LOOK_EVERY_MS);
+    const now = readingNow();
+    readers = readers.filter(({ pid }) => now.some((user) => user.pid === pid));
+  }
+  return readers;
 }

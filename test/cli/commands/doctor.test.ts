@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { chmodSync } from "node:fs";
 import { openUsageDb } from "../../../src/index.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
+import { holdRead } from "../../support/held-read.ts";
 import { spawnCli } from "../spawn-cli.ts";
 
 test("doctor exits 3 with the remedy, mends with --fix, and then exits 0", async () => {
@@ -34,4 +35,26 @@ test("doctor of a missing file creates nothing and exits 3", async () => {
   expect(exitCode).toBe(3);
   expect(stdout).toContain("there is no such file");
   expect(await Bun.file(path).exists()).toBe(false);
+});
+
+test("status and doctor name the process that keeps a large WAL from being emptied", async () => {
+  using folder = tempFolder();
+  const path = folder.at("usage.db");
+  using db = openUsageDb(path);
+  await using reader = await holdRead(path);
+  for (let row = 0; row < 80; row++)
+    db.events.insert({
+      source_app: "a",
+      session_id: "s",
+      hook_event_type: "t",
+      payload: { text: "x".repeat(500_000) },
+    });
+  const status = await spawnCli(["migrate", "status", "--db", path]);
+  const doctor = await spawnCli(["doctor", "--db", path]);
+  expect(status.stderr).toContain("The WAL has 4");
+  expect(doctor.stdout).toMatch(/WAL: it has 4\d+ bytes/);
+  if (process.platform === "linux") {
+    expect(status.stderr).toContain(`process ${reader.pid} (`);
+    expect(doctor.stdout).toContain(`process ${reader.pid}: it has been reading`);
+  }
 });
