@@ -19,7 +19,22 @@ export type {
 } from "./store/usage-snapshots.ts";
 export type { UsageSource } from "./store/usage-sources.ts";
 export type { UsageStore } from "./store/usage-store.ts";
+export type { MaintenanceRun, MaintenanceRunFilter } from "./store/maintenance-runs.ts";
+export type {
+  RetentionPolicy,
+  RetentionRule,
+  RetentionSubject,
+} from "./store/retention-policies.ts";
 export type { PruneOptions, PruneReport } from "./retention/prune.ts";
+export type {
+  JobEstimate,
+  JobFailure,
+  JobName,
+  JobReport,
+  MaintainOptions,
+  MaintainReport,
+  MaintenanceEvent,
+} from "./retention/job.ts";
 export {
   backupDatabase,
   type BackupReport,

@@ -7,6 +7,7 @@ import { readLedgerHead } from "./engine/sqlite/ledger.ts";
 import { openConnection, type OpenOptions } from "./engine/sqlite/open.ts";
 import { isSqliteError, toUsageDbError } from "./engine/sqlite/sqlite-errors.ts";
 import { isUpToDate } from "./engine/up-to-date.ts";
+import type { MaintainOptions, MaintainReport } from "./retention/job.ts";
 import type { PruneOptions, PruneReport } from "./retention/prune.ts";
 import { checkFunction, checkKeys, checkTimestamp } from "./store/checks.ts";
 import { ownMigrations, refuseForeign } from "./store/schema.ts";
@@ -28,6 +29,8 @@ export interface UsageDb extends UsageStore, Disposable {
   readonly migrations: UsageDbMigrations;
   /** Deletes old snapshots in small steps; see `PruneOptions`. */
   prune(options: PruneOptions): Promise<PruneReport>;
+  /** Runs the maintenance jobs that are due, or those named, beside whoever writes; see `MaintainOptions`. */
+  maintain(options?: MaintainOptions): Promise<MaintainReport>;
   /** Closes for good: no statement, descriptor, lock or WAL of this handle is left. Safe to call twice. */
   close(): void;
 }
@@ -66,6 +69,11 @@ export function openUsageDb(path: string, options: UsageDbOptions = {}): UsageDb
         const { pruneSnapshots } =
           require("./retention/prune.ts") as typeof import("./retention/prune.ts");
         return pruneSnapshots(store, pruneOptions);
+      },
+      maintain(maintainOptions?: MaintainOptions) {
+        const { maintain } =
+          require("./retention/maintain.ts") as typeof import("./retention/maintain.ts");
+        return maintain(store, maintainOptions);
       },
       close: () => connection.close(),
       [Symbol.dispose]: () => connection.close(),
