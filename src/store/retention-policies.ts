@@ -61,7 +61,9 @@ export type RetentionRule =
  * What a rule may be set to. The least is where a slip of the finger would cost everything: an hour, a row of each
  * session, a database that holds its own schema.
  */
-const RANGES: Readonly<Record<RetentionRule, readonly [min: number, max: number]>> = {
+export const RETENTION_RANGES: Readonly<
+  Record<RetentionRule, readonly [min: number, max: number]>
+> = {
   max_age_ms: [HOUR_MS, MAX_AGE_MS],
   max_rows_per_session: [1, 1e12],
   max_bytes: [1_000_000, 1e15],
@@ -159,7 +161,7 @@ function checked(policy: RetentionPolicy): RetentionPolicy {
 
 function checkValue(subject: string, rule: RetentionRule, value: unknown): number | null {
   if (value === null) return null;
-  return checkInteger(`${subject}.${rule}`, value, ...RANGES[rule]);
+  return checkInteger(`${subject}.${rule}`, value, ...RETENTION_RANGES[rule]);
 }
 
 function checkPolicy(subject: string, rule: string): void {
