@@ -35,6 +35,12 @@ export type {
   MaintainReport,
   MaintenanceEvent,
 } from "./retention/job.ts";
+export { startMaintenance } from "./retention/start-maintenance.ts";
+export type {
+  MaintenanceScheduleEvent,
+  MaintenanceScheduleOptions,
+  ScheduledMaintenance,
+} from "./retention/schedule.ts";
 export {
   backupDatabase,
   type BackupReport,

@@ -12,18 +12,20 @@ const JOBS: Readonly<Partial<Record<JobName, () => MaintenanceJob>>> = {
 /** The names of all jobs, in the order in which they run. */
 export const REGISTERED_JOBS: readonly JobName[] = JOB_NAMES.filter((name) => name in JOBS);
 
-/**
- * The jobs of these names, each once, in the order in which they run; all when no names are given.
- * @throws {InputError} VALUE_INVALID for a name that is none, or an empty list.
- */
+/** The jobs of these names, each once, in the order in which they run; all when no names are given. */
 export function loadJobs(names: readonly JobName[] = REGISTERED_JOBS): MaintenanceJob[] {
-  if (!Array.isArray(names) || names.length === 0) refuseJob(describeKind(names));
-  for (const name of names as readonly unknown[])
-    if (!(REGISTERED_JOBS as readonly unknown[]).includes(name))
-      refuseJob(typeof name === "string" ? JSON.stringify(name.slice(0, 40)) : describeKind(name));
   return REGISTERED_JOBS.filter((name) => names.includes(name)).map((name) =>
     (JOBS[name] as () => MaintenanceJob)(),
   );
+}
+
+/** @throws {InputError} VALUE_INVALID for a name that is none, or an empty list. */
+export function checkJobNames(names: unknown): void {
+  if (!Array.isArray(names)) return refuseJob(describeKind(names));
+  if (names.length === 0) refuseJob("of an empty list");
+  for (const name of names as readonly unknown[])
+    if (!(REGISTERED_JOBS as readonly unknown[]).includes(name))
+      refuseJob(typeof name === "string" ? JSON.stringify(name.slice(0, 40)) : describeKind(name));
 }
 
 function refuseJob(observed: string): never {

@@ -13,7 +13,7 @@ import type {
   SkipReason,
 } from "./job.ts";
 import { describeFailure, runJob } from "./job-run.ts";
-import { loadJobs } from "./jobs.ts";
+import { checkJobNames, loadJobs, REGISTERED_JOBS } from "./jobs.ts";
 import { Pace } from "./pace.ts";
 
 const DEFAULT_MAX_MS = 30 * 60_000;
@@ -37,7 +37,7 @@ export async function maintain(
   store: UsageStore,
   options: MaintainOptions = {},
 ): Promise<MaintainReport> {
-  const maxMs = checkOptions(options);
+  const maxMs = checkMaintainOptions(options);
   return maintainWith(store, loadJobs(options.jobs), { ...options, maxMs });
 }
 
@@ -68,7 +68,11 @@ const isSettled = ({ outcome, reason, error }: JobReport): boolean =>
     outcome === "estimated" ||
     (outcome === "skipped" && reason === "not due"));
 
-function checkOptions(options: MaintainOptions): number {
+/**
+ * Returns the time that the jobs may take together, in milliseconds.
+ * @throws {InputError} VALUE_INVALID or OPTION_UNKNOWN.
+ */
+export function checkMaintainOptions(options: MaintainOptions): number {
   checkKeys("maintain", options, OPTIONS);
   checkFunction("onEvent", options.onEvent);
   for (const name of ["dryRun", "trustClock"] as const)
@@ -76,6 +80,7 @@ function checkOptions(options: MaintainOptions): number {
       refuseValue(name, typeof options[name], "true or false");
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal))
     refuseValue("signal", typeof options.signal, "an AbortSignal");
+  checkJobNames(options.jobs ?? REGISTERED_JOBS);
   return checkInteger("maxMs", options.maxMs ?? DEFAULT_MAX_MS, 1, LONGEST_MAX_MS);
 }
 
