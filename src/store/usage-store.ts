@@ -11,6 +11,7 @@ import { ownHost } from "./usage-host.ts";
 import { UsageLimitSampleStore } from "./usage-limit-samples.ts";
 import { UsageMessageStore } from "./usage-messages.ts";
 import { UsageRollupStore } from "./usage-rollups.ts";
+import { UsageSessionTotalStore } from "./usage-session-totals.ts";
 import { UsageSnapshotStore } from "./usage-snapshots.ts";
 import { UsageSourceStore } from "./usage-sources.ts";
 
@@ -28,6 +29,7 @@ export interface UsageStore {
   readonly snapshots: UsageSnapshotStore;
   readonly messages: UsageMessageStore;
   readonly rollups: UsageRollupStore;
+  readonly sessionTotals: UsageSessionTotalStore;
   readonly prices: PriceStore;
   readonly sources: UsageSourceStore;
   readonly limitSamples: UsageLimitSampleStore;
@@ -51,6 +53,7 @@ export function createUsageStore(
 ): UsageStore {
   const sessions = new SessionStore(connection, now);
   const rollups = new UsageRollupStore(connection);
+  const sessionTotals = new UsageSessionTotalStore(connection);
   const prices = new PriceStore(connection, now);
   let retention: RetentionPolicyStore | null = null;
   let maintenanceRuns: MaintenanceRunStore | null = null;
@@ -63,8 +66,9 @@ export function createUsageStore(
     sessions,
     events: new EventStore(connection, sessions, now),
     snapshots: new UsageSnapshotStore(connection, sessions, now),
-    messages: new UsageMessageStore(connection, rollups, prices),
+    messages: new UsageMessageStore(connection, { rollups, sessionTotals, prices }),
     rollups,
+    sessionTotals,
     prices,
     sources: new UsageSourceStore(connection, now),
     limitSamples: new UsageLimitSampleStore(connection, now),

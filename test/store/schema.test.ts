@@ -15,6 +15,7 @@ import { USAGE_HOST_COLUMNS } from "../../src/store/usage-host.ts";
 import { USAGE_LIMIT_SAMPLE_COLUMNS } from "../../src/store/usage-limit-samples.ts";
 import { USAGE_MESSAGE_COLUMNS } from "../../src/store/usage-messages.ts";
 import { USAGE_ROLLUP_COLUMNS } from "../../src/store/usage-rollups.ts";
+import { USAGE_SESSION_TOTAL_COLUMNS } from "../../src/store/usage-session-totals.ts";
 import { USAGE_SNAPSHOT_COLUMNS } from "../../src/store/usage-snapshots.ts";
 import { USAGE_SOURCE_COLUMNS } from "../../src/store/usage-sources.ts";
 import { clockedDb, queryPlan } from "../support/usage-db.ts";
@@ -29,6 +30,7 @@ const TABLES = {
   usage_sources: USAGE_SOURCE_COLUMNS,
   usage_messages: USAGE_MESSAGE_COLUMNS,
   usage_rollups: USAGE_ROLLUP_COLUMNS,
+  usage_session_totals: USAGE_SESSION_TOTAL_COLUMNS,
   prices: PRICE_COLUMNS,
   usage_host: USAGE_HOST_COLUMNS,
   usage_limit_samples: USAGE_LIMIT_SAMPLE_COLUMNS,

@@ -2,6 +2,7 @@ import { type BlockRow, reportBlocks } from "../../../report/blocks.ts";
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
 import { openDatabase } from "../../database.ts";
 import { REPORT_ARGS, reportFlags } from "../../report-flags.ts";
+import { VERIFY_ARG, verified } from "../../verify-flag.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -15,6 +16,7 @@ export const reportBlocksCommand: Command = {
     ...REPORT_ARGS,
     agent: { type: "string", valueHint: "NAME", description: "only blocks of this agent" },
     active: { type: "boolean", description: "only the block that goes on" },
+    ...VERIFY_ARG,
     ...GLOBAL_ARGS,
   },
   examples: [
@@ -53,7 +55,7 @@ export const reportBlocksCommand: Command = {
     });
     if (!output.isJson && args["csv"] !== true)
       for (const row of blocks) if (row.isActive) output.text(activity(row, now()));
-    return 0;
+    return verified(db, args, output);
   },
 };
 

@@ -2,6 +2,7 @@ import { type Dimension, type Period, reportPeriods } from "../../../report/peri
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
 import { openDatabase } from "../../database.ts";
 import { REPORT_ARGS, reportFlags } from "../../report-flags.ts";
+import { VERIFY_ARG, verified } from "../../verify-flag.ts";
 
 const UNITS: Readonly<Record<Period, string>> = {
   daily: "day",
@@ -27,10 +28,7 @@ function periodCommand(period: Period): Command {
         valueHint: "project|model|agent",
         description: `one row for each within a ${unit}`,
       },
-      verify: {
-        type: "boolean",
-        description: "recompute the hours from the messages first; exit 3 when they differ",
-      },
+      ...VERIFY_ARG,
       ...GLOBAL_ARGS,
     },
     examples: [
@@ -59,13 +57,7 @@ function periodCommand(period: Period): Command {
         unpricedModels,
         json: { [period]: rows, totals, unpricedModels },
       });
-      if (args["verify"] !== true) return 0;
-      const { verifyRollups } = await import("../../../report/verify.ts");
-      const differences = verifyRollups(db);
-      for (const line of differences) output.note(line);
-      if (differences.length > 0) return 3;
-      output.note("Verified: the hours are what the messages say.");
-      return 0;
+      return verified(db, args, output);
     },
   };
 }
