@@ -1,8 +1,8 @@
 /**
  * A small monitoring agent: `bun examples/agent.ts [usage.db]`.
  *
- * Every `refresh_rate` seconds it reads new transcripts and stores a snapshot of the day's figures; once a day
- * it prunes. SIGTERM and SIGINT end it between two whole steps; SIGKILL may come at any moment, because every
+ * Every `refresh_rate` seconds it reads new transcripts and stores a snapshot of the day's figures; every
+ * ten minutes it does what maintenance is due. SIGTERM and SIGINT end it between two whole steps; SIGKILL may come at any moment, because every
  * step is one transaction. In a program of your own the import is `from "usagedb"`.
  */
 import { homedir } from "node:os";
@@ -11,11 +11,11 @@ import {
   claudeRoots,
   openUsageDb,
   reportDaily,
+  startMaintenance,
   syncTranscripts,
   UsageDbError,
 } from "../src/index.ts";
 
-const DAY_MS = 86_400_000;
 const SESSION_ID = "agent";
 
 const db = openUsageDb(process.argv[2] ?? "usage.db");
@@ -28,16 +28,19 @@ const stop = new AbortController();
 process.once("SIGTERM", () => stop.abort());
 process.once("SIGINT", () => stop.abort());
 
-let pruning = Promise.resolve();
-const daily = Bun.cron("30 4 * * *", () => {
-  pruning = attempt(prune);
+const maintenance = startMaintenance(db, {
+  schedule: "*/10 * * * *",
+  onEvent: (event) => {
+    if (event.type === "run-failed") console.error(`maintenance: ${event.error.message}`);
+    if (event.type === "finished" && event.report.error !== undefined)
+      console.error(`${event.job}: ${event.report.error.message}`);
+  },
 });
 while (!stop.signal.aborted) {
   await attempt(refresh);
   await pause();
 }
-daily.stop();
-await pruning;
+await maintenance.stop();
 db.close();
 console.log("stopped");
 
@@ -50,11 +53,6 @@ async function refresh(): Promise<void> {
     snapshot_data: { version: 1, today: report.totals },
   });
   console.log(`${messages.inserted} new message(s)`);
-}
-
-async function prune(): Promise<void> {
-  const { deleted, kept } = await db.prune({ olderThanMs: 30 * DAY_MS, signal: stop.signal });
-  console.log(`pruned ${deleted}, kept ${kept}`);
 }
 
 /** Busy or full: says so and leaves it to the next turn. What was committed stays. */

@@ -484,6 +484,18 @@ export const ERROR_CATALOGUE = Object.freeze({
     "The settings file has a status line of another program, which is left as it is.",
     "Remove `statusLine` from the settings file, or leave out `--statusline`.",
   ),
+  MAINTENANCE_RUNNING: entry(
+    "operator",
+    4,
+    "Another process is doing maintenance on this database; only one at a time may.",
+    "Wait until it is done, or stop that process; its lock ends with it.",
+  ),
+  MAINTENANCE_FAILED: entry(
+    "operator",
+    1,
+    "At least one job of a maintenance run failed; the others ran, and what they did stays.",
+    "Read what is said of each job, remove the cause and run `usagedb maintain` again.",
+  ),
   CANCELLED: entry(
     "operator",
     130,

@@ -34,7 +34,28 @@ export type {
   UsageStatsV1,
 } from "./store/usage-stats.ts";
 export type { UsageStore } from "./store/usage-store.ts";
+export type { MaintenanceRun, MaintenanceRunFilter } from "./store/maintenance-runs.ts";
+export type {
+  RetentionPolicy,
+  RetentionRule,
+  RetentionSubject,
+} from "./store/retention-policies.ts";
 export type { PruneOptions, PruneReport } from "./retention/prune.ts";
+export type {
+  JobEstimate,
+  JobFailure,
+  JobName,
+  JobReport,
+  MaintainOptions,
+  MaintainReport,
+  MaintenanceEvent,
+} from "./retention/job.ts";
+export { startMaintenance } from "./retention/start-maintenance.ts";
+export type {
+  MaintenanceScheduleEvent,
+  MaintenanceScheduleOptions,
+  ScheduledMaintenance,
+} from "./retention/schedule.ts";
 export {
   backupDatabase,
   type BackupReport,

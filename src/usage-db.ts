@@ -7,6 +7,7 @@ import { readLedgerHead } from "./engine/sqlite/ledger.ts";
 import { openConnection, type OpenOptions } from "./engine/sqlite/open.ts";
 import { isSqliteError, toUsageDbError } from "./engine/sqlite/sqlite-errors.ts";
 import { isUpToDate } from "./engine/up-to-date.ts";
+import type { MaintainOptions, MaintainReport } from "./retention/job.ts";
 import type { PruneOptions, PruneReport } from "./retention/prune.ts";
 import { checkFunction, checkKeys, checkTimestamp } from "./store/checks.ts";
 import { ownMigrations, refuseForeign } from "./store/schema.ts";
@@ -28,6 +29,8 @@ export interface UsageDb extends UsageStore, Disposable {
   readonly migrations: UsageDbMigrations;
   /** Deletes old snapshots in small steps; see `PruneOptions`. */
   prune(options: PruneOptions): Promise<PruneReport>;
+  /** Runs the maintenance jobs that are due, or those named, beside whoever writes; see `MaintainOptions`. */
+  maintain(options?: MaintainOptions): Promise<MaintainReport>;
   /** Closes for good: no statement, descriptor, lock or WAL of this handle is left. Safe to call twice. */
   close(): void;
 }
@@ -58,17 +61,23 @@ export function openUsageDb(path: string, options: UsageDbOptions = {}): UsageDb
   try {
     const migrations = createMigrations(connection, now, onEvent);
     if (migrate) bringUpToDate(connection, migrations, mode === "read");
-    return {
-      ...createUsageStore(connection, now, uptimeMs),
+    const store = createUsageStore(connection, now, uptimeMs);
+    // Added to the store, not copied with it: its lazy parts must stay so.
+    return Object.assign(store, {
       migrations,
-      prune(pruneOptions) {
+      prune(pruneOptions: PruneOptions) {
         const { pruneSnapshots } =
           require("./retention/prune.ts") as typeof import("./retention/prune.ts");
-        return pruneSnapshots(this, pruneOptions);
+        return pruneSnapshots(store, pruneOptions);
+      },
+      maintain(maintainOptions?: MaintainOptions) {
+        const { maintain } =
+          require("./retention/maintain.ts") as typeof import("./retention/maintain.ts");
+        return maintain(store, maintainOptions);
       },
       close: () => connection.close(),
       [Symbol.dispose]: () => connection.close(),
-    };
+    });
   } catch (error) {
     connection.close();
     if (!isSqliteError(error)) throw error;

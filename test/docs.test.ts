@@ -4,8 +4,11 @@ import { dirname, join } from "node:path";
 import manifest from "../package.json";
 import { ROOT } from "../src/cli/commands/index.ts";
 import { isGroup } from "../src/cli/command.ts";
+import { nameOf, renderPolicyValue } from "../src/cli/retention-values.ts";
 import { directorySource } from "../src/engine/directory.ts";
 import { openConnection } from "../src/engine/sqlite/open.ts";
+import { RETENTION_MEANINGS } from "../src/store/retention-meanings.ts";
+import { RETENTION_DEFAULTS } from "../src/store/retention-policies.ts";
 import { migratorOver } from "./support/migrating.ts";
 import { tempFolder } from "./support/temp-folder.ts";
 
@@ -40,6 +43,19 @@ describe("the documentation", () => {
       .filter(([, { isHidden }]) => isHidden !== true)
       .filter(([name]) => !readme.includes(`\`${name}\``));
     expect(unnamed.map(([name]) => name)).toEqual([]);
+  });
+
+  it("lists the retention policies in the README as they are", () => {
+    const documented = [
+      ...read("README.md").matchAll(/^\| `(\w+\.\w+)` +\| (\S+) +\| (.+?) +\|$/gm),
+    ];
+    expect(documented.map(([, ...cells]) => cells)).toEqual(
+      RETENTION_DEFAULTS.map((policy) => [
+        nameOf(policy),
+        renderPolicyValue(policy, policy.value),
+        RETENTION_MEANINGS[`${policy.subject}.${policy.rule}`] ?? "",
+      ]),
+    );
   });
 
   it("gives every dependency a reason", () => {

@@ -9,6 +9,9 @@
 -- unindexed-key: usage_message_rows (model_name_id): names are never deleted, and every message would pay for the index
 -- unindexed-key: usage_message_rows (host_name_id): names are never deleted, and every message would pay for the index
 -- unindexed-key: usage_message_rows (source_id): sources are never deleted, and every message would pay for the index
+-- unindexed-key: usage_session_totals (project_name_id): names are never deleted
+-- unindexed-key: usage_session_totals (model_name_id): names are never deleted
+-- unindexed-key: usage_session_totals (agent_name_id): names are never deleted
 
 -- query: a session
 -- expect: SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (session_id=?)
@@ -151,22 +154,24 @@ SELECT name_id FROM usage_names WHERE name = ?;
 -- expect: SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
 SELECT name FROM usage_names WHERE name_id = ?;
 
--- query: a session's usage by model
--- expect: SEARCH usage_message_rows USING INDEX idx_usage_message_rows_session (session_name_id=?)
--- expect: SCALAR SUBQUERY 2
+-- query: a session's totals
+-- expect: SEARCH t USING PRIMARY KEY (session_name_id=?)
+-- expect: SCALAR SUBQUERY 1
 -- expect:   SEARCH usage_names USING COVERING INDEX sqlite_autoindex_usage_names_1 (name=?)
--- expect: USE TEMP B-TREE FOR GROUP BY
--- expect: CORRELATED SCALAR SUBQUERY 1
--- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
-SELECT (SELECT name FROM usage_names WHERE name_id = model_name_id) AS model, NULL AS hour, NULL AS session_id, NULL AS project, NULL AS agent, count(*) AS message_count,
-  min(timestamp) AS first_at, max(timestamp) AS last_at, sum(reported_cost_usd) AS reported_cost_usd,
-  sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
-  sum(cache_write_5m_tokens) AS cache_write_5m_tokens,
-  sum(cache_write_1h_tokens) AS cache_write_1h_tokens, sum(cache_read_tokens) AS cache_read_tokens,
-  max((input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens)) AS request_tokens
-FROM usage_message_rows
-WHERE session_name_id = (SELECT name_id FROM usage_names WHERE name = ?)
-GROUP BY model_name_id;
+-- expect: SEARCH session USING INTEGER PRIMARY KEY (rowid=?)
+-- expect: REUSE SUBQUERY 1
+-- expect: SEARCH project USING INTEGER PRIMARY KEY (rowid=?)
+-- expect: SEARCH model USING INTEGER PRIMARY KEY (rowid=?)
+-- expect: SEARCH agent USING INTEGER PRIMARY KEY (rowid=?)
+SELECT session.name AS session_id, project.name AS project, model.name AS model, agent.name AS agent,
+  t.message_count, t.input_tokens, t.output_tokens, t.cache_write_5m_tokens, t.cache_write_1h_tokens,
+  t.cache_read_tokens, t.reported_cost_usd, t.cost_picousd, t.unpriced_count, t.first_at, t.last_at
+FROM usage_session_totals AS t
+CROSS JOIN usage_names AS session ON session.name_id = t.session_name_id
+CROSS JOIN usage_names AS project ON project.name_id = t.project_name_id
+CROSS JOIN usage_names AS model ON model.name_id = t.model_name_id
+CROSS JOIN usage_names AS agent ON agent.name_id = t.agent_name_id
+WHERE t.session_name_id = (SELECT name_id FROM usage_names WHERE name = ?);
 
 -- query: usage of a part of an hour
 -- expect: SEARCH usage_message_rows USING INDEX idx_usage_message_rows_timestamp (timestamp>? AND timestamp<?)
@@ -184,11 +189,12 @@ SELECT (SELECT name FROM usage_names WHERE name_id = model_name_id) AS model, NU
   sum(cache_write_1h_tokens) AS cache_write_1h_tokens, sum(cache_read_tokens) AS cache_read_tokens,
   max((input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens)) AS request_tokens
 FROM usage_message_rows
-WHERE timestamp >= ? AND timestamp < ?
+WHERE timestamp >= ?1 AND timestamp < ?2
 GROUP BY model_name_id, project_name_id, agent_name_id;
 
--- query: usage by session
--- expect: SCAN usage_message_rows
+-- query: usage of the sessions that a range cuts
+-- expect: SCAN t
+-- expect: SEARCH m USING INDEX idx_usage_message_rows_session (session_name_id=? AND timestamp>? AND timestamp<?)
 -- expect: USE TEMP B-TREE FOR GROUP BY
 -- expect: CORRELATED SCALAR SUBQUERY 1
 -- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
@@ -204,8 +210,54 @@ SELECT (SELECT name FROM usage_names WHERE name_id = model_name_id) AS model, NU
   sum(cache_write_5m_tokens) AS cache_write_5m_tokens,
   sum(cache_write_1h_tokens) AS cache_write_1h_tokens, sum(cache_read_tokens) AS cache_read_tokens,
   max((input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens)) AS request_tokens
-FROM usage_message_rows
+FROM (
+  SELECT m.*
+  FROM usage_session_totals AS t
+  CROSS JOIN usage_message_rows AS m
+    ON m.session_name_id = t.session_name_id AND m.project_name_id = t.project_name_id
+    AND m.model_name_id = t.model_name_id AND m.agent_name_id = t.agent_name_id
+  WHERE t.first_at < ?2 AND t.last_at >= ?1 AND (t.first_at < ?1 OR t.last_at >= ?2)
+)
+WHERE timestamp >= ?1 AND timestamp < ?2
 GROUP BY model_name_id, session_name_id, project_name_id, agent_name_id;
+
+-- query: session totals within a range
+-- expect: SCAN t
+-- expect: SEARCH session USING INTEGER PRIMARY KEY (rowid=?)
+-- expect: SEARCH project USING INTEGER PRIMARY KEY (rowid=?)
+-- expect: SEARCH model USING INTEGER PRIMARY KEY (rowid=?)
+-- expect: SEARCH agent USING INTEGER PRIMARY KEY (rowid=?)
+SELECT session.name AS session_id, project.name AS project, model.name AS model, agent.name AS agent,
+  t.message_count, t.input_tokens, t.output_tokens, t.cache_write_5m_tokens, t.cache_write_1h_tokens,
+  t.cache_read_tokens, t.reported_cost_usd, t.cost_picousd, t.unpriced_count, t.first_at, t.last_at
+FROM usage_session_totals AS t
+CROSS JOIN usage_names AS session ON session.name_id = t.session_name_id
+CROSS JOIN usage_names AS project ON project.name_id = t.project_name_id
+CROSS JOIN usage_names AS model ON model.name_id = t.model_name_id
+CROSS JOIN usage_names AS agent ON agent.name_id = t.agent_name_id
+WHERE t.first_at >= ? AND t.last_at < ?;
+
+-- query: a session's total by its key
+-- expect: SEARCH usage_session_totals USING PRIMARY KEY (session_name_id=? AND project_name_id=? AND model_name_id=? AND agent_name_id=?)
+SELECT message_count, input_tokens, output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reported_cost_usd, cost_picousd, unpriced_count, first_at, last_at FROM usage_session_totals WHERE session_name_id = ? AND project_name_id = ? AND model_name_id = ? AND agent_name_id = ?;
+
+-- query: a session's total by its names
+-- expect: SEARCH usage_session_totals USING PRIMARY KEY (session_name_id=? AND project_name_id=? AND model_name_id=? AND agent_name_id=?)
+-- expect: SCALAR SUBQUERY 1
+-- expect:   SEARCH usage_names USING COVERING INDEX sqlite_autoindex_usage_names_1 (name=?)
+-- expect: SCALAR SUBQUERY 2
+-- expect:   SEARCH usage_names USING COVERING INDEX sqlite_autoindex_usage_names_1 (name=?)
+-- expect: SCALAR SUBQUERY 3
+-- expect:   SEARCH usage_names USING COVERING INDEX sqlite_autoindex_usage_names_1 (name=?)
+-- expect: SCALAR SUBQUERY 4
+-- expect:   SEARCH usage_names USING COVERING INDEX sqlite_autoindex_usage_names_1 (name=?)
+SELECT message_count, input_tokens, output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reported_cost_usd, cost_picousd, unpriced_count, first_at, last_at FROM usage_session_totals WHERE session_name_id = (SELECT name_id FROM usage_names WHERE name = ?) AND project_name_id = (SELECT name_id FROM usage_names WHERE name = ?) AND model_name_id = (SELECT name_id FROM usage_names WHERE name = ?) AND agent_name_id = (SELECT name_id FROM usage_names WHERE name = ?);
+
+-- query: the messages of a session's total
+-- expect: SEARCH usage_message_rows USING INDEX idx_usage_message_rows_session (session_name_id=?)
+SELECT timestamp, reported_cost_usd, input_tokens, output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens
+FROM usage_message_rows
+WHERE session_name_id = ? AND project_name_id = ? AND model_name_id = ? AND agent_name_id = ?;
 
 -- query: hours of a range
 -- expect: SEARCH usage_rollups USING PRIMARY KEY (hour>? AND hour<?)
@@ -218,14 +270,12 @@ ORDER BY hour, project, model, agent;
 -- expect: SEARCH usage_rollups USING PRIMARY KEY (hour=? AND project=? AND model=? AND agent=?)
 SELECT hour, project, model, agent, message_count, input_tokens, output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reported_cost_usd, cost_picousd, first_at, last_at FROM usage_rollups WHERE hour = ? AND project = ? AND model = ? AND agent = ?;
 
--- query: the first and the last message of an hour
+-- query: the messages of a rollup
 -- expect: SEARCH agent USING COVERING INDEX sqlite_autoindex_usage_names_1 (name=?)
 -- expect: SEARCH project USING COVERING INDEX sqlite_autoindex_usage_names_1 (name=?)
 -- expect: SEARCH model USING COVERING INDEX sqlite_autoindex_usage_names_1 (name=?)
 -- expect: SEARCH m USING INDEX idx_usage_message_rows_timestamp (timestamp>? AND timestamp<?)
--- expect: SEARCH session USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
--- expect: SEARCH host USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
-SELECT min(timestamp), max(timestamp)
+SELECT timestamp, reported_cost_usd, input_tokens, output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens
 FROM usage_messages
 WHERE timestamp >= ?1 AND timestamp < ?1 + 3600000 AND project = ?2 AND model = ?3 AND agent = ?4;
 
@@ -282,5 +332,13 @@ SELECT (SELECT name FROM usage_names WHERE name_id = model_name_id) AS model, NU
   sum(cache_write_1h_tokens) AS cache_write_1h_tokens, sum(cache_read_tokens) AS cache_read_tokens,
   max((input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens)) AS request_tokens
 FROM usage_message_rows
-WHERE timestamp >= ? AND timestamp < ?
+WHERE timestamp >= ?1 AND timestamp < ?2
 GROUP BY model_name_id, agent_name_id;
+
+-- query: the newest runs of a maintenance job
+-- expect: SEARCH maintenance_runs USING INDEX idx_maintenance_runs_job (job=?)
+SELECT id, job, started_at, ended_at, outcome, rows, bytes, detail, error FROM maintenance_runs WHERE job = ? ORDER BY started_at DESC, id DESC LIMIT ?;
+
+-- query: the maintenance job that runs now
+-- expect: SCAN maintenance_runs USING INDEX idx_maintenance_runs_running
+SELECT id, job, started_at, ended_at, outcome, rows, bytes, detail, error FROM maintenance_runs WHERE outcome = 'running' ORDER BY id DESC LIMIT 1;

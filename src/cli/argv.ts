@@ -79,7 +79,9 @@ function assignPositionals(
     ([, definition]) => definition.type === "positional",
   );
   const surplus = positionals[declared.length];
-  if (surplus !== undefined) {
+  const last = declared.at(-1);
+  const isRepeated = last !== undefined && isRepeatable(last[1]);
+  if (surplus !== undefined && !isRepeated) {
     refuse(
       command,
       `the argument ${JSON.stringify(surplus)} is one too many`,
@@ -88,11 +90,19 @@ function assignPositionals(
   }
   const usage = [command, ...declared.map(([name]) => name.toUpperCase())].join(" ");
   for (const [index, [name, definition]] of declared.entries()) {
-    const value = positionals[index];
+    const value =
+      isRepeated && index === declared.length - 1 && surplus !== undefined
+        ? positionals.slice(index).join(",")
+        : positionals[index];
     if (value === undefined && definition.required === true)
       refuse(command, `${name.toUpperCase()} is missing`, `\`${usage}\``);
     if (value !== undefined) values[name] = value;
   }
+}
+
+/** An argument that may stand several times. */
+export function isRepeatable({ valueHint }: ArgDef): boolean {
+  return valueHint?.endsWith("…") === true;
 }
 
 function findFlag(name: string, args: ArgsDef): readonly [string, ArgDef] | undefined {

@@ -17,7 +17,10 @@ export interface CommandContext {
 
 export interface Command {
   readonly meta: { readonly name: string; readonly description: string };
-  /** Positionals are those of type "positional", in order. */
+  /**
+   * Positionals are those of type "positional", in order. The last one may stand several times when its hint ends with
+   * an ellipsis; its value is all of them, joined by commas.
+   */
   readonly args: ArgsDef;
   /** The words that an argument may be, where there are few: for completion. */
   readonly choices?: Readonly<Record<string, readonly string[]>>;
@@ -42,6 +45,8 @@ export interface CommandGroup {
   >;
   /** The subcommand that runs when none is named. */
   readonly fallback: string;
+  /** Words that are no subcommands but the fallback's own arguments: `usagedb maintain prune`. */
+  readonly fallbackWords?: () => readonly string[];
 }
 
 export function isGroup(node: Command | CommandGroup): node is CommandGroup {

@@ -65,6 +65,17 @@ function asksForHelp(argv: readonly string[]): boolean {
 const commandNames = ({ commands }: CommandGroup): string[] =>
   Object.keys(commands).filter((name) => commands[name]?.isHidden !== true);
 
+/** An argument of the command that runs when none is named; several may be joined by commas. */
+function isFallbackWord(
+  { commands, fallbackWords }: CommandGroup,
+  word: string | undefined,
+): boolean {
+  if (word === undefined || fallbackWords === undefined || Object.hasOwn(commands, word))
+    return false;
+  const words = fallbackWords();
+  return word.split(",").every((part) => words.includes(part));
+}
+
 interface FoundCommand {
   readonly node: Command | CommandGroup;
   /** As it is typed: `usagedb migrate status`. */
@@ -82,7 +93,7 @@ function findCommand(start: string[], argv: readonly string[], program: string):
     const isStart = word !== undefined;
     if (!isStart) {
       const taken = takeWord(rest, LEADING_ARGS);
-      word = taken.word;
+      word = isFallbackWord(group, taken.word) ? undefined : taken.word;
       if (word === undefined && asksForHelp(rest)) return { node, name, rest };
       if (
         word === undefined &&
@@ -90,13 +101,16 @@ function findCommand(start: string[], argv: readonly string[], program: string):
         (rest.includes("--version") || rest.includes("-v"))
       )
         word = "version";
-      else rest = taken.rest;
+      else if (word === taken.word) rest = taken.rest;
     }
     if (word === undefined) word = group.fallback;
     else if (!isStart) name = `${name} ${word}`;
     if (word === "help") return { node, name: name.slice(0, -" help".length), rest };
     if (!Object.hasOwn(group.commands, word)) {
-      refuseWord(name.slice(0, name.length - word.length - 1), word, commandNames(group));
+      refuseWord(name.slice(0, name.length - word.length - 1), word, [
+        ...commandNames(group),
+        ...(group.fallbackWords?.() ?? []),
+      ]);
     }
     const next = group.commands[word];
     if (next === undefined) throw new InputError("CLI_USAGE", `Cannot run \`${name}\``);

@@ -26,6 +26,14 @@ export class ProgressLine {
     );
   }
 
+  /** For work of which nobody knows the end. */
+  count(text: string): void {
+    const now = performance.now();
+    if (this.#isQuiet || now - this.#drawnAt < REDRAW_MS || process.stderr.isTTY !== true) return;
+    this.#drawnAt = now;
+    process.stderr.write(`\r${this.#label} ${text}\u001b[K`);
+  }
+
   /** Takes the line away. */
   clear(): void {
     if (this.#drawnAt > 0) process.stderr.write("\r\u001b[K");

@@ -43,13 +43,18 @@ export function learnPrices(
   if (wanted.length === 0) return [];
   const catalogue = require("@pydantic/genai-prices") as Catalogue;
   return store.connection.transaction(() => {
+    const before = store.prices.book();
     const learned: string[] = [];
     for (const { model, agent } of wanted) {
       const prices = pricesOf(catalogue, model, agent);
       store.prices.replace(model, "catalogue", { prices, source: CATALOGUE });
       if (prices.length > 0) learned.push(model);
     }
-    store.rollups.reprice(store.prices.book());
+    priceAnew(
+      store,
+      before,
+      wanted.map(({ model }) => model),
+    );
     return learned;
   }, "store prices");
 }
@@ -68,7 +73,9 @@ export interface RepriceReport {
 export function reprice(store: UsageStore, at: "day" | "today"): RepriceReport {
   return store.connection.transaction(() => {
     const models = usedModels(store);
+    const names = models.map(({ model }) => model);
     learnPrices(store, models, true);
+    const before = store.prices.book();
     for (const { model } of models)
       store.prices.replace(model, "repriced", { prices: [], source: CATALOGUE });
     const now = store.now();
@@ -81,9 +88,8 @@ export function reprice(store: UsageStore, at: "day" | "today"): RepriceReport {
         store.prices.replace(model, "repriced", { prices, source: CATALOGUE });
       }
     }
+    priceAnew(store, before, names);
     const result = store.prices.book();
-    store.rollups.reprice(result);
-    const names = models.map(({ model }) => model);
     const isPriced = (model: string): boolean => result.ratesAt(model, now) !== null;
     return { priced: names.filter(isPriced), unpriced: names.filter((name) => !isPriced(name)) };
   }, "reprice");
@@ -92,9 +98,20 @@ export function reprice(store: UsageStore, at: "day" | "today"): RepriceReport {
 /** Sets or removes the override of a model, from a moment on, and prices its hours anew. */
 export function setOverride(store: UsageStore, model: string, prices: readonly DatedRates[]): void {
   store.connection.transaction(() => {
+    const before = store.prices.book();
     store.prices.replace(model, "override", { prices, source: "override" });
-    store.rollups.reprice(store.prices.book());
+    priceAnew(store, before, [model]);
   }, "store prices");
+}
+
+/** Prices the hours and sessions of models anew; every message is looked at, so not for models without usage. */
+function priceAnew(store: UsageStore, before: PriceBook, changed: readonly string[]): void {
+  const used = new Set(usedModels(store).map(({ model }) => model));
+  const models = changed.filter((model) => used.has(model));
+  if (models.length === 0) return;
+  const repricing = { book: store.prices.book(), before, models };
+  store.rollups.reprice(repricing);
+  store.sessionTotals.reprice(repricing);
 }
 
 /** Every model that has usage, with an agent that used it. */

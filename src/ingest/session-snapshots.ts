@@ -48,12 +48,11 @@ export class SessionSnapshots {
     if (changed.length === 0 && !(isLast && this.#written.size > 0)) return;
     const nowMs = this.#store.now();
     const moment = this.#readMoment(this.#store, { agent: this.#agent, nowMs, isWhole: isLast });
-    const book = this.#store.prices.book();
     if (isLast) {
       const listed = new Set(changed.map(({ session_id }) => session_id));
       for (const { session_id: id } of moment.recent_sessions) {
         if (listed.has(id) || !this.#written.has(id)) continue;
-        const stats = sessionStats(this.#store, id, book);
+        const stats = sessionStats(this.#store, id);
         if (stats !== null) changed.push(stats);
       }
     }
@@ -62,10 +61,9 @@ export class SessionSnapshots {
   }
 
   #changedOf(sessionIds: Iterable<string>): SessionStats[] {
-    const book = this.#store.prices.book();
     const changed: SessionStats[] = [];
     for (const id of sessionIds) {
-      const session = sessionStats(this.#store, id, book);
+      const session = sessionStats(this.#store, id);
       if (session === null) continue;
       if (!this.#written.has(id) && tellsOf(this.#store.snapshots.latest(id), session)) continue;
       changed.push(session);

@@ -1,6 +1,7 @@
 /** Usage by session. */
 import { checkInteger, checkKeys, checkOneOf } from "../store/checks.ts";
 import { readSlices } from "../store/message-slices.ts";
+import type { KeptSum } from "../store/usage-changes.ts";
 import type { UsageStore } from "../store/usage-store.ts";
 import { RANGE_OPTIONS, rangeOf, type RangeOptions } from "./range.ts";
 import { type ModelBreakdown, type TokenTotals, UsageSum } from "./totals.ts";
@@ -37,14 +38,25 @@ export interface SessionReportOptions extends RangeOptions, UsageFilter {
 
 interface SessionSum {
   readonly sum: UsageSum;
-  readonly agent: string;
-  readonly project: string;
+  /** Those that it began with. */
+  agent: string;
+  project: string;
   firstAt: number;
   lastAt: number;
 }
 
+/** A session's usage of one model in one project. */
+interface SessionUsage extends KeptSum {
+  readonly session_id: string;
+  readonly project: string;
+  readonly model: string;
+  readonly agent: string;
+  readonly first_at: number;
+  readonly last_at: number;
+}
+
 /**
- * Reports usage by session, from the messages of the days asked for; reads only.
+ * Reports usage by session, as far as it lies on the days asked for; reads only.
  * @throws {InputError} VALUE_INVALID for an unknown zone, a date that is none or a range that is empty.
  */
 export function reportSessions(store: UsageStore, options: SessionReportOptions): SessionReport {
@@ -52,29 +64,20 @@ export function reportSessions(store: UsageStore, options: SessionReportOptions)
   const order = checkOneOf("order", options.order ?? "asc", ["asc", "desc"]);
   const last =
     options.last === undefined ? Infinity : checkInteger("last", options.last, 1, 1_000_000);
-  const { fromMs, toMs } = rangeOf(options);
-  const slices = readSlices(store.connection, store.prices.book(), {
-    keys: ["session_id", "project", "agent"],
-    fromMs,
-    ...(options.until === undefined ? {} : { toMs }),
-  }).filter(filterOf(options));
+  const slices = store.connection.reading(() => usageOf(store, options)).filter(filterOf(options));
   const sessions = new Map<string, SessionSum>();
   for (const slice of slices) {
-    const id = slice.session_id ?? "";
+    const id = slice.session_id;
     let session = sessions.get(id);
     if (session === undefined) {
-      const { agent, project, first_at: firstAt, last_at: lastAt } = slice;
-      session = {
-        sum: new UsageSum(),
-        agent: agent ?? "",
-        project: project ?? "",
-        firstAt,
-        lastAt,
-      };
+      session = { sum: new UsageSum(), agent: "", project: "", firstAt: Infinity, lastAt: 0 };
       sessions.set(id, session);
     }
     session.sum.add(slice);
-    session.firstAt = Math.min(session.firstAt, slice.first_at);
+    if (slice.first_at < session.firstAt) {
+      const { agent, project, first_at: firstAt } = slice;
+      Object.assign(session, { agent, project, firstAt });
+    }
     session.lastAt = Math.max(session.lastAt, slice.last_at);
   }
   const kept = [...sessions]
@@ -82,7 +85,7 @@ export function reportSessions(store: UsageStore, options: SessionReportOptions)
     .slice(last === Infinity ? 0 : -last);
   const keptIds = new Set(kept.map(([id]) => id));
   const whole = new UsageSum();
-  for (const slice of slices) if (keptIds.has(slice.session_id ?? "")) whole.add(slice);
+  for (const slice of slices) if (keptIds.has(slice.session_id)) whole.add(slice);
   return {
     session: (order === "asc" ? kept : kept.toReversed()).map(([id, session]) =>
       rowOf(id, session),
@@ -90,6 +93,26 @@ export function reportSessions(store: UsageStore, options: SessionReportOptions)
     totals: whole.totals(),
     unpricedModels: whole.unpricedModels,
   };
+}
+
+/** The totals of sessions that lie within the range, and of those that its ends cut the messages. */
+function usageOf(store: UsageStore, options: SessionReportOptions): SessionUsage[] {
+  const { fromMs, toMs } = rangeOf(options);
+  const whole = store.sessionTotals.within(fromMs, toMs);
+  if (options.since === undefined && options.until === undefined) return whole;
+  const cut = readSlices(store.connection, store.prices.book(), {
+    keys: ["session_id", "project", "agent"],
+    fromMs,
+    toMs,
+    areCutOnly: true,
+  });
+  const named = cut.map((slice) => ({
+    ...slice,
+    session_id: slice.session_id ?? "",
+    project: slice.project ?? "",
+    agent: slice.agent ?? "",
+  }));
+  return [...whole, ...named];
 }
 
 function rowOf(period: string, { sum, agent, project, firstAt, lastAt }: SessionSum): SessionRow {

@@ -52,10 +52,9 @@ export function statsMoment(
 }
 
 function recentSessions(store: UsageStore): SessionSums[] {
-  const book = store.prices.book();
   const found: SessionSums[] = [];
   for (const { session_id: id } of store.sessions.recent(LOOKED_AT)) {
-    const stats = sessionStats(store, id, book);
+    const stats = sessionStats(store, id);
     if (stats === null) continue;
     const { models: _models, ...sums } = stats;
     found.push(sums);

@@ -24,6 +24,8 @@ export interface ModelUsage extends TokenCounts {
   readonly message_count: number;
   /** In 1e-12 USD; null where the price is not known. */
   readonly cost_picousd: number | null;
+  /** Messages without a price, which the cost leaves out. */
+  readonly unpriced_count?: number;
 }
 
 interface ModelSum {
@@ -51,8 +53,8 @@ export class UsageSum {
     sum.cacheCreationTokens += usage.cache_write_5m_tokens + usage.cache_write_1h_tokens;
     sum.cacheReadTokens += usage.cache_read_tokens;
     sum.messageCount += usage.message_count;
-    if (usage.cost_picousd === null) sum.isPriced = false;
-    else sum.picoUsd += usage.cost_picousd;
+    if (usage.cost_picousd === null || (usage.unpriced_count ?? 0) > 0) sum.isPriced = false;
+    if (usage.cost_picousd !== null) sum.picoUsd += usage.cost_picousd;
   }
 
   get isEmpty(): boolean {

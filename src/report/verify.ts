@@ -1,6 +1,6 @@
-/** Holds the hours that reports read against the messages themselves. */
-import { readSlices } from "../store/message-slices.ts";
-import type { UsageRollup } from "../store/usage-rollups.ts";
+/** Holds the hours and the sessions' totals that reports read against the messages themselves. */
+import { type MessageSlice, readSlices, type SliceKey } from "../store/message-slices.ts";
+import type { KeptSum } from "../store/usage-changes.ts";
 import type { UsageStore } from "../store/usage-store.ts";
 
 const NAMES = [
@@ -11,69 +11,92 @@ const NAMES = [
   "cache_write_1h_tokens",
   "cache_read_tokens",
   "cost_picousd",
+  "unpriced_count",
   "first_at",
   "last_at",
-] as const satisfies readonly (keyof UsageRollup)[];
+] as const satisfies readonly (keyof KeptSum)[];
 
-type Sums = Record<(typeof NAMES)[number], number | null>;
+type Sums = Pick<KeptSum, (typeof NAMES)[number]>;
 
-/** How the hours differ from what the messages say, one line each; empty when they agree. Reads only. */
+/** How the hours and the totals differ from what the messages say, one line each; empty when they agree. Reads only. */
 export function verifyRollups(store: UsageStore): string[] {
-  return store.connection.reading(() => {
-    const expected = new Map<string, Sums>();
-    const slices = readSlices(store.connection, store.prices.book(), {
+  return store.connection.reading(() => [
+    ...differencesOf(store, {
       keys: ["hour", "project", "agent"],
-    });
-    for (const slice of slices) {
-      const key = keyOf({
-        ...slice,
-        hour: slice.hour ?? 0,
-        project: slice.project ?? "",
-        agent: slice.agent ?? "",
-      });
-      expected.set(key, merged(expected.get(key), slice));
-    }
-    const differences: string[] = [];
-    for (const rollup of store.rollups.list(0, Number.MAX_SAFE_INTEGER)) {
-      const key = keyOf(rollup);
-      const sums = expected.get(key);
-      expected.delete(key);
-      if (sums === undefined) {
-        differences.push(`${key}: there are no messages of it, expected some`);
-        continue;
-      }
-      for (const name of NAMES) {
-        if (rollup[name] !== sums[name])
-          differences.push(
-            `${key}: ${name} is ${String(rollup[name])}, the messages say ${String(sums[name])}`,
-          );
-      }
-    }
-    for (const key of expected.keys())
-      differences.push(`${key}: there is no such hour, expected one`);
-    return differences;
-  });
+      noun: "hour",
+      kept: store.rollups
+        .list(0, Number.MAX_SAFE_INTEGER)
+        .map((rollup) => [hourName(rollup), rollup]),
+      nameOf: hourName,
+    }),
+    ...differencesOf(store, {
+      keys: ["session_id", "project", "agent"],
+      noun: "session",
+      kept: store.sessionTotals
+        .within(0, Number.MAX_SAFE_INTEGER)
+        .map((total) => [sessionName(total), total]),
+      nameOf: sessionName,
+    }),
+  ]);
 }
 
-function keyOf({
-  hour,
-  project,
-  model,
-  agent,
-}: Pick<UsageRollup, "hour" | "project" | "model" | "agent">): string {
-  return `${new Date(hour).toISOString()} ${project} ${model} ${agent}`;
+interface Comparison {
+  readonly keys: readonly SliceKey[];
+  readonly noun: string;
+  readonly kept: readonly (readonly [name: string, sums: Sums])[];
+  readonly nameOf: (slice: MessageSlice) => string;
+}
+
+function differencesOf(store: UsageStore, { keys, noun, kept, nameOf }: Comparison): string[] {
+  const expected = new Map<string, Sums>();
+  for (const slice of readSlices(store.connection, store.prices.book(), { keys })) {
+    const name = nameOf(slice);
+    const unpriced_count = slice.cost_picousd === null ? slice.message_count : 0;
+    expected.set(name, merged(expected.get(name), { ...slice, unpriced_count }));
+  }
+  const differences: string[] = [];
+  for (const [name, found] of kept) {
+    const sums = expected.get(name);
+    expected.delete(name);
+    if (sums === undefined) {
+      differences.push(`${name}: there are no messages of it, expected some`);
+      continue;
+    }
+    const wanted = found.unpriced_count === undefined ? withoutUnpriced(sums) : sums;
+    for (const column of NAMES) {
+      if (found[column] !== wanted[column])
+        differences.push(
+          `${name}: ${column} is ${String(found[column])}, the messages say ${String(wanted[column])}`,
+        );
+    }
+  }
+  for (const name of expected.keys())
+    differences.push(`${name}: there is no such ${noun}, expected one`);
+  return differences;
+}
+
+type Named<Unit extends "hour" | "session_id"> = Pick<
+  MessageSlice,
+  Unit | "project" | "model" | "agent"
+>;
+
+function hourName({ hour, project, model, agent }: Named<"hour">): string {
+  return `${new Date(hour ?? 0).toISOString()} ${project ?? ""} ${model} ${agent ?? ""}`;
+}
+
+function sessionName({ session_id, project, model, agent }: Named<"session_id">): string {
+  return `session ${session_id ?? ""} ${project ?? ""} ${model} ${agent ?? ""}`;
+}
+
+/** As hours have it: no cost at all where one is not known. */
+function withoutUnpriced({ unpriced_count: unpriced, ...sums }: Sums): Sums {
+  return { ...sums, cost_picousd: unpriced === 0 ? sums.cost_picousd : null };
 }
 
 function merged(known: Sums | undefined, slice: Sums): Sums {
-  if (known === undefined) {
-    const picked = Object.fromEntries(NAMES.map((name) => [name, slice[name]]));
-    return picked as Sums;
-  }
-  const sum = (name: (typeof NAMES)[number]): number | null => {
-    const [left, right] = [known[name], slice[name]];
-    return left === null || right === null ? null : left + right;
-  };
-  const all = Object.fromEntries(NAMES.map((name) => [name, sum(name)])) as Sums;
+  if (known === undefined) return { ...slice, cost_picousd: slice.cost_picousd ?? 0 };
+  const sum = (name: (typeof NAMES)[number]): number => (known[name] ?? 0) + (slice[name] ?? 0);
+  const all = Object.fromEntries(NAMES.map((name) => [name, sum(name)])) as unknown as Sums;
   return {
     ...all,
     first_at: Math.min(known.first_at ?? Infinity, slice.first_at ?? Infinity),

@@ -1,34 +1,29 @@
 /** The figures of one session, as snapshots tell them. */
-import { readSlices } from "./message-slices.ts";
-import type { PriceBook } from "./prices.ts";
 import { usdOf } from "./rates.ts";
 import type { TokenCounts } from "./token-counts.ts";
 import type { ModelStats, SessionStats, StatsCost, StatsTokens } from "./usage-stats.ts";
+import type { UsageSessionTotal } from "./usage-session-totals.ts";
 import type { UsageStore } from "./usage-store.ts";
 
 /** Null when the session has no messages; reads only. */
-export function sessionStats(
-  store: UsageStore,
-  sessionId: string,
-  book: PriceBook,
-): SessionStats | null {
-  const slices = readSlices(store.connection, book, { keys: [], sessionId });
-  if (slices.length === 0) return null;
+export function sessionStats(store: UsageStore, sessionId: string): SessionStats | null {
+  const totals = store.sessionTotals.ofSession(sessionId);
+  if (totals.length === 0) return null;
   const session = store.sessions.get(sessionId);
   const whole = new StatsSum();
   const models = new Map<string, StatsSum>();
-  for (const slice of slices) {
-    const model = models.get(slice.model) ?? new StatsSum();
-    models.set(slice.model, model);
-    model.add(slice);
-    whole.add(slice);
+  for (const total of totals) {
+    const model = models.get(total.model) ?? new StatsSum();
+    models.set(total.model, model);
+    model.add(total);
+    whole.add(total);
   }
   return {
     session_id: sessionId,
     agent: session?.agent ?? null,
     project: session?.project ?? null,
-    started_at: Math.min(...slices.map(({ first_at }) => first_at)),
-    last_seen_at: Math.max(...slices.map(({ last_at }) => last_at)),
+    started_at: Math.min(...totals.map(({ first_at }) => first_at)),
+    last_seen_at: Math.max(...totals.map(({ last_at }) => last_at)),
     ...whole.figures(),
     models: [...models]
       .sort(([left], [right]) => (left < right ? -1 : 1))
@@ -36,22 +31,17 @@ export function sessionStats(
   };
 }
 
-/** Usage of any kind that knows its price, or that it has none. */
-type Priced = TokenCounts & {
-  readonly message_count: number;
-  /** In 1e-12 USD; null where the price is not known. */
-  readonly cost_picousd: number | null;
-};
+type Priced = TokenCounts &
+  Pick<UsageSessionTotal, "message_count" | "cost_picousd" | "unpriced_count">;
 
 /** Adds up what snapshots tell. */
-export class StatsSum {
+class StatsSum {
   #messages = 0;
   #input = 0;
   #output = 0;
   #written = 0;
   #read = 0;
   #picoUsd = 0;
-  #priced = 0;
   #unpriced = 0;
 
   add(usage: Priced): void {
@@ -61,8 +51,7 @@ export class StatsSum {
     this.#written += usage.cache_write_5m_tokens + usage.cache_write_1h_tokens;
     this.#read += usage.cache_read_tokens;
     this.#picoUsd += usage.cost_picousd ?? 0;
-    if (usage.cost_picousd === null) this.#unpriced++;
-    else this.#priced++;
+    this.#unpriced += usage.cost_picousd === null ? usage.message_count : usage.unpriced_count;
   }
 
   figures(): { readonly message_count: number } & StatsTokens & StatsCost {
@@ -73,7 +62,7 @@ export class StatsSum {
       cache_creation_tokens: this.#written,
       cache_read_tokens: this.#read,
       total_tokens: this.#input + this.#output + this.#written + this.#read,
-      cost_usd: this.#priced === 0 && this.#unpriced > 0 ? null : usdOf(this.#picoUsd),
+      cost_usd: this.#unpriced === this.#messages ? null : usdOf(this.#picoUsd),
       is_cost_complete: this.#unpriced === 0,
     };
   }

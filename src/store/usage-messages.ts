@@ -4,7 +4,9 @@ import { isBetter, mergeInto, mergeLines, outranks } from "./message-rule.ts";
 import type { PriceStore } from "./prices.ts";
 import { UsageNames } from "./usage-names.ts";
 import type { TokenCounts } from "./token-counts.ts";
-import { RollupChanges, type UsageRollupStore } from "./usage-rollups.ts";
+import { UsageChanges } from "./usage-changes.ts";
+import type { UsageRollupStore } from "./usage-rollups.ts";
+import type { UsageSessionTotalStore } from "./usage-session-totals.ts";
 
 export interface UsageMessage extends TokenCounts {
   readonly id: number;
@@ -60,6 +62,13 @@ export interface RecordOutcome {
   readonly replays: number;
 }
 
+/** What is kept in step with messages, and what tells their cost. */
+export interface UsageMessageStores {
+  readonly rollups: UsageRollupStore;
+  readonly sessionTotals: UsageSessionTotalStore;
+  readonly prices: PriceStore;
+}
+
 const COLUMNS = USAGE_MESSAGE_COLUMNS.join(", ");
 
 const SESSION_NAME_ID = "(SELECT name_id FROM usage_names WHERE name = ?)";
@@ -84,6 +93,7 @@ type Sibling = TokenCounts &
 export class UsageMessageStore {
   readonly #connection: Connection;
   readonly #rollups: UsageRollupStore;
+  readonly #totals: UsageSessionTotalStore;
   readonly #prices: PriceStore;
   readonly #siblings: Prepared<Sibling>;
   readonly #insert: Prepared;
@@ -91,9 +101,10 @@ export class UsageMessageStore {
   readonly #delete: Prepared;
   readonly #birth: Prepared;
 
-  constructor(connection: Connection, rollups: UsageRollupStore, prices: PriceStore) {
+  constructor(connection: Connection, { rollups, sessionTotals, prices }: UsageMessageStores) {
     this.#connection = connection;
     this.#rollups = rollups;
+    this.#totals = sessionTotals;
     this.#prices = prices;
     this.#siblings = connection.prepare<Sibling>(
       `SELECT id, request_id, session_name_id, project_name_id, model_name_id, timestamp, is_sidechain, input_tokens,
@@ -131,7 +142,7 @@ export class UsageMessageStore {
   }
 
   /**
-   * Records messages and their hours in one transaction.
+   * Records messages, their hours and their sessions' totals in one transaction.
    *
    * The rule, independent of order and safe to repeat: one row a (message_id, request_id); the main chain beats a
    * sidechain, then the larger total, then the earlier time. A line whose message stands there under another
@@ -149,7 +160,7 @@ export class UsageMessageStore {
   } {
     return this.#connection.transaction(() => {
       const run: RecordRun = {
-        changes: new RollupChanges(this.#prices.book()),
+        changes: new UsageChanges(this.#prices.book()),
         names: new UsageNames(this.#connection),
         births: new Map(),
         movedFrom: new Set(),
@@ -159,6 +170,7 @@ export class UsageMessageStore {
       for (const message of merged) outcome[this.#recordOne(message, run)]++;
       outcome.unchanged += messages.length - merged.length;
       this.#rollups.apply(run.changes);
+      this.#totals.apply(run.changes, run.names);
       return { outcome, movedFrom: run.movedFrom };
     }, "record messages");
   }
@@ -296,7 +308,7 @@ export class UsageMessageStore {
 }
 
 interface RecordRun {
-  readonly changes: RollupChanges;
+  readonly changes: UsageChanges;
   readonly names: UsageNames;
   /** When the transcripts of sessions were made, as far as it was asked. */
   readonly births: Map<string, number>;

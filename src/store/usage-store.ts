@@ -2,13 +2,16 @@
 import type { Connection } from "../engine/sqlite/connection.ts";
 import { BarStore } from "./bars.ts";
 import { EventStore } from "./events.ts";
+import type { MaintenanceRunStore } from "./maintenance-runs.ts";
 import { PriceStore } from "./prices.ts";
+import type { RetentionPolicyStore } from "./retention-policies.ts";
 import { SessionStore } from "./sessions.ts";
 import { UsageConfigStore } from "./usage-config.ts";
 import { ownHost } from "./usage-host.ts";
 import { UsageLimitSampleStore } from "./usage-limit-samples.ts";
 import { UsageMessageStore } from "./usage-messages.ts";
 import { UsageRollupStore } from "./usage-rollups.ts";
+import { UsageSessionTotalStore } from "./usage-session-totals.ts";
 import { UsageSnapshotStore } from "./usage-snapshots.ts";
 import { UsageSourceStore } from "./usage-sources.ts";
 
@@ -26,15 +29,23 @@ export interface UsageStore {
   readonly snapshots: UsageSnapshotStore;
   readonly messages: UsageMessageStore;
   readonly rollups: UsageRollupStore;
+  readonly sessionTotals: UsageSessionTotalStore;
   readonly prices: PriceStore;
   readonly sources: UsageSourceStore;
   readonly limitSamples: UsageLimitSampleStore;
   readonly bars: BarStore;
+  /** What is kept how long. */
+  readonly retention: RetentionPolicyStore;
+  /** Which maintenance job ran when. */
+  readonly maintenanceRuns: MaintenanceRunStore;
   /** The name by which other machines know this database; made up, and written, at the first call. */
   readonly host: () => string;
 }
 
-/** Statements are compiled when they are first used, so an unused aggregate costs nothing. */
+/**
+ * Statements are compiled when they are first used, so an unused aggregate costs nothing; what most programs never
+ * use is not even loaded before. So the result must not be copied by spreading it.
+ */
 export function createUsageStore(
   connection: Connection,
   now: () => number,
@@ -42,7 +53,10 @@ export function createUsageStore(
 ): UsageStore {
   const sessions = new SessionStore(connection, now);
   const rollups = new UsageRollupStore(connection);
+  const sessionTotals = new UsageSessionTotalStore(connection);
   const prices = new PriceStore(connection, now);
+  let retention: RetentionPolicyStore | null = null;
+  let maintenanceRuns: MaintenanceRunStore | null = null;
   return {
     connection,
     now,
@@ -52,12 +66,23 @@ export function createUsageStore(
     sessions,
     events: new EventStore(connection, sessions, now),
     snapshots: new UsageSnapshotStore(connection, sessions, now),
-    messages: new UsageMessageStore(connection, rollups, prices),
+    messages: new UsageMessageStore(connection, { rollups, sessionTotals, prices }),
     rollups,
+    sessionTotals,
     prices,
     sources: new UsageSourceStore(connection, now),
     limitSamples: new UsageLimitSampleStore(connection, now),
     bars: new BarStore(connection, now),
+    get retention() {
+      const { RetentionPolicyStore } =
+        require("./retention-policies.ts") as typeof import("./retention-policies.ts");
+      return (retention ??= new RetentionPolicyStore(connection, now));
+    },
+    get maintenanceRuns() {
+      const { MaintenanceRunStore } =
+        require("./maintenance-runs.ts") as typeof import("./maintenance-runs.ts");
+      return (maintenanceRuns ??= new MaintenanceRunStore(connection, now));
+    },
     host: () => ownHost(connection, now),
   };
 }

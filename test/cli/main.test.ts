@@ -189,7 +189,7 @@ describe.concurrent("exit codes", () => {
     const holder = new (await import("bun:sqlite")).Database(db);
     holder.run("BEGIN IMMEDIATE");
     try {
-      const flags = ["--db", db, "--json", "--lock-timeout", "300ms"];
+      const flags = ["--db", db, "--json", "--no-backup", "--lock-timeout", "300ms"];
       const { exitCode, stderr } = await spawnCli(["migrate", "rollback", ...flags]);
       expect({ exitCode, code: errorIn(stderr).code }).toEqual({
         exitCode: 4,

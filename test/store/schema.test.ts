@@ -6,13 +6,16 @@ import { bundleStamp } from "../../src/engine/bundled-migration.ts";
 import { BAR_COLUMNS } from "../../src/store/bars.ts";
 import { EVENT_COLUMNS } from "../../src/store/events.ts";
 import { migrations } from "../../src/store/own-migrations.ts";
+import { MAINTENANCE_RUN_COLUMNS } from "../../src/store/maintenance-runs.ts";
 import { PRICE_COLUMNS } from "../../src/store/prices.ts";
+import { RETENTION_POLICY_COLUMNS } from "../../src/store/retention-policies.ts";
 import { SESSION_COLUMNS } from "../../src/store/sessions.ts";
 import { DEFAULT_SETTINGS, USAGE_CONFIG_COLUMNS } from "../../src/store/usage-config.ts";
 import { USAGE_HOST_COLUMNS } from "../../src/store/usage-host.ts";
 import { USAGE_LIMIT_SAMPLE_COLUMNS } from "../../src/store/usage-limit-samples.ts";
 import { USAGE_MESSAGE_COLUMNS } from "../../src/store/usage-messages.ts";
 import { USAGE_ROLLUP_COLUMNS } from "../../src/store/usage-rollups.ts";
+import { USAGE_SESSION_TOTAL_COLUMNS } from "../../src/store/usage-session-totals.ts";
 import { USAGE_SNAPSHOT_COLUMNS } from "../../src/store/usage-snapshots.ts";
 import { USAGE_SOURCE_COLUMNS } from "../../src/store/usage-sources.ts";
 import { clockedDb, queryPlan } from "../support/usage-db.ts";
@@ -27,9 +30,12 @@ const TABLES = {
   usage_sources: USAGE_SOURCE_COLUMNS,
   usage_messages: USAGE_MESSAGE_COLUMNS,
   usage_rollups: USAGE_ROLLUP_COLUMNS,
+  usage_session_totals: USAGE_SESSION_TOTAL_COLUMNS,
   prices: PRICE_COLUMNS,
   usage_host: USAGE_HOST_COLUMNS,
   usage_limit_samples: USAGE_LIMIT_SAMPLE_COLUMNS,
+  retention_policies: RETENTION_POLICY_COLUMNS,
+  maintenance_runs: MAINTENANCE_RUN_COLUMNS,
 } as const;
 
 describe("the schema", () => {

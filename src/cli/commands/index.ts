@@ -152,6 +152,10 @@ export const ROOT: CommandGroup = {
       description: "delete old snapshots",
       load: () => (require("./prune.ts") as typeof import("./prune.ts")).prune,
     },
+    maintain: {
+      description: "do the jobs that keep the database small and fast",
+      load: () => MAINTAIN,
+    },
     backup: {
       description: "write a verified copy of the database",
       load: () => (require("./backup.ts") as typeof import("./backup.ts")).backup,
@@ -159,6 +163,10 @@ export const ROOT: CommandGroup = {
     restore: {
       description: "put a backup in the database's place",
       load: () => (require("./backup.ts") as typeof import("./backup.ts")).restore,
+    },
+    doctor: {
+      description: "look the database over, and say what to do",
+      load: () => (require("./doctor.ts") as typeof import("./doctor.ts")).doctor,
     },
     migrate: { description: MIGRATE.meta.description, load: () => MIGRATE },
     completion: {
@@ -239,6 +247,58 @@ const CONFIG: CommandGroup = {
     reset: {
       description: "go back to the defaults",
       load: () => (require("./config.ts") as typeof import("./config.ts")).configReset,
+    },
+    retention: { description: "show and change what is kept how long", load: () => RETENTION },
+  },
+};
+
+const RETENTION: CommandGroup = {
+  meta: { name: "retention", description: "Show and change what is kept how long" },
+  fallback: "list",
+  commands: {
+    list: {
+      description: "print every policy (the default)",
+      load: () =>
+        (require("./config-retention.ts") as typeof import("./config-retention.ts")).retentionList,
+    },
+    get: {
+      description: "print one policy",
+      load: () =>
+        (require("./config-retention.ts") as typeof import("./config-retention.ts")).retentionGet,
+    },
+    set: {
+      description: "change one policy",
+      load: () =>
+        (require("./config-retention.ts") as typeof import("./config-retention.ts")).retentionSet,
+    },
+    reset: {
+      description: "go back to the defaults",
+      load: () =>
+        (require("./config-retention.ts") as typeof import("./config-retention.ts")).retentionReset,
+    },
+  },
+};
+
+const MAINTAIN: CommandGroup = {
+  meta: { name: "maintain", description: "Do the jobs that keep the database small and fast" },
+  fallback: "run",
+  fallbackWords: () =>
+    (require("../../retention/jobs.ts") as typeof import("../../retention/jobs.ts"))
+      .REGISTERED_JOBS,
+  commands: {
+    run: {
+      description: "do the jobs that are due, or those named (the default)",
+      load: () => (require("./maintain.ts") as typeof import("./maintain.ts")).maintainRun,
+    },
+    status: {
+      description: "show the jobs, when each last ran and what came of it",
+      load: () =>
+        (require("./maintain-status.ts") as typeof import("./maintain-status.ts")).maintainStatus,
+    },
+    history: {
+      description: "show the runs, newest first",
+      load: () =>
+        (require("./maintain-status.ts") as typeof import("./maintain-status.ts")).maintainHistory,
     },
   },
 };

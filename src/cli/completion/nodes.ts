@@ -1,6 +1,7 @@
 /** The command tree as a shell completes it: which words and flags may follow where, and what they take. */
 import type { ArgDef } from "citty";
 import { HAZARD_KINDS } from "../../migration/hazard-kind.ts";
+import { isRepeatable } from "../argv.ts";
 import { type Command, type CommandGroup, isGroup } from "../command.ts";
 
 /** What may stand in an argument's place; null for what only the user knows. */
@@ -42,7 +43,11 @@ function* nodesOf(node: Command | CommandGroup, path: string): Generator<Complet
   }
   const commands = Object.entries(node.commands).filter(([, { isHidden }]) => isHidden !== true);
   const words = commands.map(([word, { description }]) => ({ word, description }));
-  yield { path, words, flags: flagsOf(fallbackOf(node)), positionals: [] };
+  const own = (node.fallbackWords?.() ?? []).map((word) => ({
+    word,
+    description: `only ${word}`,
+  }));
+  yield { path, words: [...words, ...own], flags: flagsOf(fallbackOf(node)), positionals: [] };
   for (const [word, { load }] of commands)
     yield* nodesOf(load(), path === "" ? word : `${path} ${word}`);
 }
@@ -72,7 +77,11 @@ function flagsOf({ args, choices = {} }: Command): CompletionFlag[] {
 function positionalsOf({ args, choices = {} }: Command): Candidates[] {
   return Object.entries(args)
     .filter(([, definition]) => definition.type === "positional")
-    .map(([name, definition]) => candidatesOf(name, definition, choices));
+    .flatMap(([name, definition]) => {
+      const candidates = candidatesOf(name, definition, choices);
+      const times = isRepeatable(definition) ? (choices[name]?.length ?? 1) : 1;
+      return Array.from({ length: times }, () => candidates);
+    });
 }
 
 /** The hint that `--help` shows says what is meant: `FILE`, `FOLDER`, `asc|desc`. */

@@ -247,7 +247,8 @@ function isSame(
   return keys.length === Object.keys(right).length && keys.every((key) => left[key] === right[key]);
 }
 
-function hashFile(path: string): string {
+/** The SHA-256 of a file that no process has open as a database. */
+export function hashFile(path: string): string {
   const hasher = new Bun.CryptoHasher("sha256");
   const chunk = Buffer.allocUnsafe(HASH_CHUNK_BYTES);
   const descriptor = openSync(path, "r");
@@ -260,7 +261,8 @@ function hashFile(path: string): string {
   return hasher.digest("hex");
 }
 
-function hashBeside(path: string): string | null {
+/** The SHA-256 that was written beside a backup; null when there is none. */
+export function hashBeside(path: string): string | null {
   return existsSync(hashPath(path)) ? readFileSync(hashPath(path), "utf8").slice(0, 64) : null;
 }
 

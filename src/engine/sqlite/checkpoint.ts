@@ -1,4 +1,5 @@
-/** Moving the WAL into the database. */
+/** The WAL: how large it is, and moving it into the database. */
+import { statSync } from "node:fs";
 import { withBusyTimeout } from "./busy-timeout.ts";
 import type { Connection } from "./connection.ts";
 
@@ -17,4 +18,9 @@ export function checkpoint(connection: Connection, waitMs: number): CheckpointRe
     )[0] ?? [1, 0, 0];
     return { isBusy: isBusy !== 0, walPages: Number(walPages), movedPages: Number(movedPages) };
   });
+}
+
+/** The size of a database's WAL file in bytes; 0 when there is none. Only asks the file system. */
+export function walBytes({ path }: Pick<Connection, "path">): number {
+  return statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
 }

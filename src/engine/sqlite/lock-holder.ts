@@ -1,9 +1,9 @@
 /** Who holds a database's write lock: asked of the operating system where it tells, and of the holder's own note. */
-import { readFileSync, statSync } from "node:fs";
 import { OperationError } from "../../errors.ts";
 import type { LockHolder } from "../driver.ts";
 import { withBusyTimeout } from "./busy-timeout.ts";
 import type { Connection } from "./connection.ts";
+import { commandOf, inodeOf, readFileLocks } from "./file-locks.ts";
 import { lockNotePath, readLockNote } from "./lock-note.ts";
 
 /**
@@ -75,52 +75,18 @@ function migratingOf({
 
 /** Null when nobody holds it, undefined when the operating system does not tell. */
 function lockingPid(database: string): number | null | undefined {
-  const table = readText("/proc/locks");
-  if (table === null) return undefined;
+  const locks = readFileLocks();
+  if (locks === null) return undefined;
   const wanted = [
     [inodeOf(`${database}-shm`), WAL_WRITE_BYTE],
     [inodeOf(database), RESERVED_BYTE],
   ] as const;
-  for (const line of table.split("\n")) {
-    const lock = LOCK_LINE.exec(line);
-    if (lock === null) continue;
-    const [, pid, inode, first, last] = lock.map(Number);
-    const isWanted = wanted.some(
-      ([ino, byte]) =>
-        ino === inode &&
-        byte >= (first as number) &&
-        (Number.isNaN(last) || byte <= (last as number)),
-    );
-    // 0 and below: a process of another container.
-    if (isWanted) return (pid as number) > 0 ? (pid as number) : undefined;
-  }
-  return null;
-}
-
-/** `1: POSIX  ADVISORY  WRITE 4711 08:01:131 120 120`; a waiting process has an arrow before POSIX. */
-const LOCK_LINE =
-  /^\d+: (?:POSIX|OFDLCK)\s+\w+\s+WRITE\s+(-?\d+)\s+\w+:\w+:(\d+)\s+(\d+)\s+(\d+|EOF)/;
-
-function inodeOf(path: string): number | null {
-  return statSync(path, { throwIfNoEntry: false })?.ino ?? null;
-}
-
-const MAX_COMMAND_LENGTH = 120;
-
-function commandOf(pid: number): string | null {
-  const text =
-    readText(`/proc/${pid}/cmdline`)
-      ?.replaceAll(/[\0\s]+/g, " ")
-      .trim() ?? "";
-  if (text === "") return null;
-  return text.length > MAX_COMMAND_LENGTH ? `${text.slice(0, MAX_COMMAND_LENGTH)}…` : text;
-}
-
-function readText(path: string): string | null {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (error instanceof Error && "syscall" in error) return null;
-    throw error;
-  }
+  const lock = locks.find(
+    ({ isWrite, inode, firstByte, lastByte }) =>
+      isWrite &&
+      wanted.some(([ino, byte]) => ino === inode && byte >= firstByte && byte <= lastByte),
+  );
+  if (lock === undefined) return null;
+  // 0 and below: a process of another container.
+  return lock.pid > 0 ? lock.pid : undefined;
 }

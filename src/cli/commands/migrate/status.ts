@@ -1,10 +1,15 @@
 import type { AppliedMigration } from "../../../migration/migration.ts";
 import { isReversible, type MigrationStanding } from "../../../migration/standing.ts";
 import { formatVersion, type Version } from "../../../migration/version.ts";
-import { type Command, GLOBAL_ARGS } from "../../command.ts";
+import { walBytes } from "../../../engine/sqlite/checkpoint.ts";
+import type { Connection } from "../../../engine/sqlite/connection.ts";
+import { LARGE_WAL_BYTES, readLongReaders } from "../../../engine/sqlite/wal-readers.ts";
+import { type Command, type CommandContext, GLOBAL_ARGS } from "../../command.ts";
 import { DIR_ARG } from "../../migration-source.ts";
 import { renderDrift } from "../../migration-events.ts";
 import { openTarget } from "../../migration-target.ts";
+import { printable } from "../../output.ts";
+import { megabytes } from "../../progress.ts";
 import { needsAttention, STATE_WORDS } from "../../render-migrations.ts";
 import { renderUnfinished, stateOfUnfinished, unfinishedData } from "../../render-unfinished.ts";
 
@@ -29,6 +34,7 @@ export const status: Command = {
     const migrator = await database.migrator();
     const report = migrator.status();
     const drift = migrator.checkDrift();
+    await warnOfLargeWal(database.connection, output);
     const isBad =
       report.unfinished !== null || needsAttention(report) || (drift?.differences.length ?? 0) > 0;
     if (output.isJson) {
@@ -82,6 +88,28 @@ export const status: Command = {
     return args["check"] === true && isBad ? 3 : 0;
   },
 };
+
+/** Whatever waits for the schema waits for a WAL of this size too. */
+async function warnOfLargeWal(
+  connection: Connection,
+  output: CommandContext["output"],
+): Promise<void> {
+  const bytes = walBytes(connection);
+  if (bytes <= LARGE_WAL_BYTES) return;
+  const readers = await readLongReaders(connection.path, process.pid);
+  const names = readers.map(
+    ({ pid, command, startedAt }) =>
+      `  process ${pid}${command === null ? "" : ` (${printable(command)})`}${startedAt === null ? "" : `, running since ${new Date(startedAt).toISOString()}`}`,
+  );
+  await output.warn(
+    names.length === 0
+      ? `The WAL has ${megabytes(bytes)}; \`usagedb maintain checkpoint\` empties it.`
+      : [
+          `The WAL has ${megabytes(bytes)} and cannot be emptied, because these go on reading:`,
+          ...names,
+        ].join("\n"),
+  );
+}
 
 function remarksOf(standing: MigrationStanding): string {
   const needs = dependenciesOf(standing).map(formatVersion).join(", ");

@@ -3,6 +3,7 @@ import { is12hClock, TIME_FORMAT_ARG } from "../../clock-style.ts";
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
 import { openDatabase } from "../../database.ts";
 import { noteUnknownNames, REPORT_ARGS, reportFlags } from "../../report-flags.ts";
+import { VERIFY_ARG, verified } from "../../verify-flag.ts";
 import { type ClockStyle, timeText } from "../../watch/times.ts";
 
 const MINUTE_MS = 60_000;
@@ -22,6 +23,7 @@ export const reportBlocksCommand: Command = {
     },
     ...TIME_FORMAT_ARG,
     active: { type: "boolean", description: "only the block that goes on" },
+    ...VERIFY_ARG,
     ...GLOBAL_ARGS,
   },
   examples: [
@@ -65,7 +67,7 @@ export const reportBlocksCommand: Command = {
     noteUnknownNames(db, args, output);
     if (!output.isJson && args["csv"] !== true)
       for (const row of blocks) if (row.isActive) output.text(activity(row, now()));
-    return 0;
+    return verified(db, args, output);
   },
 };
 

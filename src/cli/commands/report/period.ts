@@ -9,6 +9,7 @@ import {
   reportFlags,
 } from "../../report-flags.ts";
 import { shortModel, shortProject } from "../../usage-text.ts";
+import { VERIFY_ARG, verified } from "../../verify-flag.ts";
 
 const UNITS: Readonly<Record<Period, string>> = {
   daily: "day",
@@ -35,10 +36,7 @@ function periodCommand(period: Period): Command {
         valueHint: "project|model|agent",
         description: `one row for each within a ${unit}`,
       },
-      verify: {
-        type: "boolean",
-        description: "recompute the hours from the messages first; exit 3 when they differ",
-      },
+      ...VERIFY_ARG,
       ...GLOBAL_ARGS,
     },
     examples: [
@@ -78,13 +76,7 @@ function periodCommand(period: Period): Command {
         json: { [period]: rows, totals, unpricedModels },
       });
       noteUnknownNames(db, args, output);
-      if (args["verify"] !== true) return 0;
-      const { verifyRollups } = await import("../../../report/verify.ts");
-      const differences = verifyRollups(db);
-      for (const line of differences) output.note(line);
-      if (differences.length > 0) return 3;
-      output.note("Verified: the hours are what the messages say.");
-      return 0;
+      return verified(db, args, output);
     },
   };
 }

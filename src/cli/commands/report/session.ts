@@ -9,13 +9,14 @@ import {
   reportFlags,
 } from "../../report-flags.ts";
 import { shortProject } from "../../usage-text.ts";
+import { VERIFY_ARG, verified } from "../../verify-flag.ts";
 
 export const reportSession: Command = {
   meta: {
     name: "session",
     description: "Print tokens and cost by session, the one active last at the end",
   },
-  args: { ...REPORT_ARGS, ...FILTER_ARGS, ...GLOBAL_ARGS },
+  args: { ...REPORT_ARGS, ...FILTER_ARGS, ...VERIFY_ARG, ...GLOBAL_ARGS },
   examples: [
     ["usagedb report session --limit 10", "the ten sessions active last"],
     ["usagedb report session --project app", "of one project, by how its path ends"],
@@ -45,6 +46,6 @@ export const reportSession: Command = {
       json: report,
     });
     noteUnknownNames(db, args, output);
-    return 0;
+    return verified(db, args, output);
   },
 };
