@@ -98,6 +98,7 @@ export class CodexReader implements LineReader {
     { timestamp, total, model }: { timestamp: number; total: TokenUsage | null; model: string },
   ): MessageRecord {
     const cached = Math.min(usage.cached, usage.input);
+    const written = Math.min(usage.written, usage.input - cached);
     return {
       kind: "message",
       messageId: messageIdOf(timestamp, usage, total),
@@ -106,9 +107,9 @@ export class CodexReader implements LineReader {
       model,
       timestamp,
       isSidechain: this.#state.isSidechain,
-      inputTokens: usage.input - cached,
+      inputTokens: usage.input - cached - written,
       outputTokens: usage.output,
-      cacheWrite5mTokens: 0,
+      cacheWrite5mTokens: written,
       cacheWrite1hTokens: 0,
       cacheReadTokens: cached,
       reportedCostUsd: null,

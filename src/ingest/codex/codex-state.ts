@@ -40,7 +40,9 @@ export function freshState(): CodexState {
 
 /** The state that an earlier sync kept; a fresh one when there is none. */
 export function restoredState(kept: unknown): CodexState {
-  return isFields(kept) && kept["version"] === 1
-    ? { ...freshState(), ...(kept as Partial<CodexState>) }
-    : freshState();
+  if (!isFields(kept) || kept["version"] !== 1) return freshState();
+  const state = { ...freshState(), ...(kept as Partial<CodexState>) };
+  // An earlier release kept totals without what was written to the cache.
+  if (state.total !== null) state.total = { ...state.total, written: state.total.written ?? 0 };
+  return state;
 }

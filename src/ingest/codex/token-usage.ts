@@ -1,9 +1,11 @@
-/** Token counts as Codex writes them: input with what was cached, output with reasoning. */
+/** Token counts as Codex writes them: input with what was read from and written to the cache, output with reasoning. */
 import { isFields, tokensOf } from "../json-fields.ts";
 
 export interface TokenUsage {
   readonly input: number;
   readonly cached: number;
+  /** Written to the cache; only newer releases tell. */
+  readonly written: number;
   readonly output: number;
   readonly reasoning: number;
   readonly total: number;
@@ -15,6 +17,7 @@ export function readTokenUsage(value: unknown): TokenUsage | null | undefined {
   const usage = {
     input: tokensOf(value["input_tokens"]),
     cached: tokensOf(value["cached_input_tokens"]),
+    written: tokensOf(value["cache_write_input_tokens"]),
     output: tokensOf(value["output_tokens"]),
     reasoning: tokensOf(value["reasoning_output_tokens"]),
     total: tokensOf(value["total_tokens"]),
@@ -38,6 +41,7 @@ export function growthOf(total: TokenUsage, before: TokenUsage | null): TokenUsa
   const growth = {
     input: total.input - before.input,
     cached: total.cached - before.cached,
+    written: total.written - before.written,
     output: total.output - before.output,
     reasoning: total.reasoning - before.reasoning,
     total: total.total - before.total,

@@ -124,6 +124,52 @@ describe("CodexReader", () => {
     expect(read([{ ...line, timestamp: "soon" }])).toMatchObject([{ kind: "malformed" }]);
   });
 
+  it("tells what was written to the cache from other input, in totals too, and never counts it twice", () => {
+    const usage = {
+      input_tokens: 100,
+      cached_input_tokens: 30,
+      cache_write_input_tokens: 50,
+      output_tokens: 7,
+      reasoning_output_tokens: 0,
+      total_tokens: 107,
+    };
+    const counted = (info: object): object => ({
+      timestamp: new Date(NOON).toISOString(),
+      type: "event_msg",
+      payload: { type: "token_count", info },
+    });
+    const split = {
+      inputTokens: 20,
+      cacheReadTokens: 30,
+      cacheWrite5mTokens: 50,
+      outputTokens: 7,
+    };
+    const [last] = messages([sessionMeta(), counted({ last_token_usage: usage })]);
+    expect(last).toMatchObject(split);
+    const doubled = Object.fromEntries(Object.entries(usage).map(([name, n]) => [name, 2 * n]));
+    const grown = messages([
+      sessionMeta(),
+      counted({ total_token_usage: usage }),
+      counted({ total_token_usage: doubled }),
+    ]);
+    expect(grown).toHaveLength(2);
+    for (const message of grown) expect(message).toMatchObject(split);
+    const tooMuch = { ...usage, cache_write_input_tokens: 1000 };
+    const [clipped] = messages([sessionMeta(), counted({ last_token_usage: tooMuch })]);
+    expect(clipped).toMatchObject({ inputTokens: 0, cacheReadTokens: 30, cacheWrite5mTokens: 70 });
+  });
+
+  it("goes on from a running total that an earlier release kept without cache writes", () => {
+    const reader = new CodexReader("rollout-x.jsonl", null);
+    const lines = [sessionMeta(), ...turns(2)];
+    const whole = messages(lines);
+    for (const line of lines.slice(0, 2)) reader.read(line);
+    const kept = JSON.parse(reader.state()) as { total: Record<string, unknown> };
+    delete kept.total["written"];
+    const later = new CodexReader("rollout-x.jsonl", kept);
+    expect([later.read(lines[2])].flat()).toMatchObject([whole[1] ?? {}]);
+  });
+
   it("counts a response once that also has a record of its own beside the token count", () => {
     const [count] = turns(1);
     const { payload } = count as { payload: { info: { last_token_usage: unknown } } };
