@@ -74,6 +74,24 @@ describe("usagedb report", () => {
     });
   });
 
+  it("verifies every report, and says which one differs", async () => {
+    using folder = tempFolder();
+    await synced(folder);
+    for (const report of ["daily", "session", "blocks"])
+      expect(await run(folder, "report", report, "--verify")).toMatchObject({
+        exitCode: 0,
+        stderr: "Verified: the hours and the sessions are what the messages say.\n",
+      });
+    {
+      using db = openUsageDb(folder.at("usage.db"));
+      db.connection.runOnce("UPDATE usage_rollups SET output_tokens = output_tokens + 1");
+    }
+    expect(await run(folder, "report", "session", "--verify", "--json")).toMatchObject({
+      exitCode: 3,
+      stderr: expect.stringContaining("/home/dev/web"),
+    });
+  });
+
   it("refuses two beginnings, and prints CSV with its header even without rows", async () => {
     using folder = tempFolder();
     await synced(folder);

@@ -160,14 +160,23 @@ describe("CodexReader", () => {
   });
 
   it("goes on from a running total that an earlier release kept without cache writes", () => {
-    const reader = new CodexReader("rollout-x.jsonl", null);
-    const lines = [sessionMeta(), ...turns(2)];
-    const whole = messages(lines);
-    for (const line of lines.slice(0, 2)) reader.read(line);
+    const totalsOnly = (n: number): object => ({
+      timestamp: new Date(NOON + n * 1000).toISOString(),
+      type: "event_msg",
+      payload: {
+        type: "token_count",
+        info: {
+          total_token_usage: { input_tokens: 10 * n, output_tokens: n, total_tokens: 11 * n },
+        },
+      },
+    });
+    const reader = new CodexReader(PATH, null);
+    read([sessionMeta(), totalsOnly(1)], reader);
     const kept = JSON.parse(reader.state()) as { total: Record<string, unknown> };
     delete kept.total["written"];
-    const later = new CodexReader("rollout-x.jsonl", kept);
-    expect([later.read(lines[2])].flat()).toMatchObject([whole[1] ?? {}]);
+    expect(read([totalsOnly(2)], new CodexReader(PATH, kept))).toMatchObject([
+      { kind: "message", inputTokens: 10, cacheWrite5mTokens: 0, outputTokens: 1 },
+    ]);
   });
 
   it("counts a response once that also has a record of its own beside the token count", () => {

@@ -67,7 +67,8 @@ export const reportBlocksCommand: Command = {
     noteUnknownNames(db, args, output);
     if (!output.isJson && args["csv"] !== true)
       for (const row of blocks) if (row.isActive) output.text(activity(row, now()));
-    return verified(db, args, output);
+    // Awaited here: the database is closed when this function returns.
+    return await verified(db, args, output);
   },
 };
 

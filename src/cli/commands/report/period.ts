@@ -76,7 +76,8 @@ function periodCommand(period: Period): Command {
         json: { [period]: rows, totals, unpricedModels },
       });
       noteUnknownNames(db, args, output);
-      return verified(db, args, output);
+      // Awaited here: the database is closed when this function returns.
+      return await verified(db, args, output);
     },
   };
 }

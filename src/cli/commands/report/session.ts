@@ -46,6 +46,7 @@ export const reportSession: Command = {
       json: report,
     });
     noteUnknownNames(db, args, output);
-    return verified(db, args, output);
+    // Awaited here: the database is closed when this function returns.
+    return await verified(db, args, output);
   },
 };
