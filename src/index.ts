@@ -25,6 +25,7 @@ export type {
   ModelStats,
   OfficialLimitStats,
   PredictionStats,
+  RecentSession,
   SessionStats,
   SessionSums,
   StatsCost,

@@ -125,6 +125,9 @@ describe("a stats snapshot of a sync", () => {
     expect(
       statsOf(db, String(codex?.period)).recent_sessions.map(({ session_id }) => session_id),
     ).toEqual(["now", "noon", "s0", "s1", "s2"]);
+    const [now] = statsOf(db, String(codex?.period)).recent_sessions;
+    const { models: _models, ...sums } = statsOf(db, "now").current_session;
+    expect(sums).toMatchObject({ ...now });
     expect(statsOf(db, "old").recent_sessions).toEqual([]);
     expect(statsOf(db, "now").recent_sessions.map(({ session_id }) => session_id)).not.toContain(
       "now",

@@ -1,6 +1,6 @@
 /** One `stats` snapshot for each session that a sync changed. */
 import { sessionStats } from "../store/session-stats.ts";
-import type { SessionStats, SessionSums, StatsMoment, UsageStats } from "../store/usage-stats.ts";
+import type { SessionStats, RecentSession, StatsMoment, UsageStats } from "../store/usage-stats.ts";
 import type { UsageSnapshot } from "../store/usage-snapshots.ts";
 import type { UsageStore } from "../store/usage-store.ts";
 
@@ -89,7 +89,7 @@ export class SessionSnapshots {
 const SHOWN_SESSIONS = 5;
 
 /** None beside a session that is older than all of them: a first sync would store them a thousand times. */
-function recentBeside(session: SessionStats, recent: readonly SessionSums[]): SessionSums[] {
+function recentBeside(session: SessionStats, recent: readonly RecentSession[]): RecentSession[] {
   const isRecent = recent.some(({ last_seen_at }) => last_seen_at <= session.last_seen_at);
   if (!isRecent) return [];
   return recent

@@ -5,7 +5,7 @@ import type {
   LimitStats,
   OfficialLimitStats,
   PredictionStats,
-  SessionSums,
+  RecentSession,
   StatsMoment,
   TotalStats,
 } from "../store/usage-stats.ts";
@@ -51,13 +51,22 @@ export function statsMoment(
   };
 }
 
-function recentSessions(store: UsageStore): SessionSums[] {
-  const found: SessionSums[] = [];
+function recentSessions(store: UsageStore): RecentSession[] {
+  const found: RecentSession[] = [];
   for (const { session_id: id } of store.sessions.recent(LOOKED_AT)) {
     const stats = sessionStats(store, id);
     if (stats === null) continue;
-    const { models: _models, ...sums } = stats;
-    found.push(sums);
+    found.push({
+      session_id: id,
+      agent: stats.agent,
+      project: stats.project,
+      started_at: stats.started_at,
+      last_seen_at: stats.last_seen_at,
+      message_count: stats.message_count,
+      total_tokens: stats.total_tokens,
+      cost_usd: stats.cost_usd,
+      is_cost_complete: stats.is_cost_complete,
+    });
     if (found.length === RECENT_SESSIONS) break;
   }
   return found.sort((a, b) => b.last_seen_at - a.last_seen_at);

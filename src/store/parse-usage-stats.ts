@@ -110,7 +110,7 @@ const VERSION_2 = object({
     ...COST,
     models: list(object({ ...MODEL, ...COST })),
   }),
-  recent_sessions: list(object({ ...SESSION, ...TOKENS, ...COST })),
+  recent_sessions: list(object({ ...SESSION, total_tokens: whole, ...COST })),
   burn_rate: nullable(object({ tokens_per_minute: figure, cost_per_hour: figure })),
   predictions: nullable(
     object({

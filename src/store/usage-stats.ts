@@ -31,6 +31,20 @@ export interface SessionSums extends StatsTokens, StatsCost {
   readonly message_count: number;
 }
 
+/** One line of a list; its own snapshot tells more. */
+export type RecentSession = Pick<
+  SessionSums,
+  | "session_id"
+  | "agent"
+  | "project"
+  | "started_at"
+  | "last_seen_at"
+  | "message_count"
+  | "total_tokens"
+  | "cost_usd"
+  | "is_cost_complete"
+>;
+
 export interface SessionStats extends SessionSums {
   /** By name. */
   readonly models: readonly ModelStats[];
@@ -90,7 +104,7 @@ export interface StatsMoment {
    * The sessions active last, newest first, of all agents; without the snapshot's own. Empty in the snapshot of a
    * session that was active before all of them: that is history which was read late.
    */
-  readonly recent_sessions: readonly SessionSums[];
+  readonly recent_sessions: readonly RecentSession[];
   /** Of the five-hour block of the session's agent; null when none goes on, or without a span of time. */
   readonly burn_rate: BurnRateStats | null;
   /** Null when no block goes on; and, like the burn rate, in what a sync stores before its last batch. */

@@ -34,7 +34,7 @@ const SECOND: UsageStats = {
     ...COST,
     models: [{ model: "m", message_count: 1, ...TOKENS, ...COST }],
   },
-  recent_sessions: [{ ...SESSION, ...TOKENS, cost_usd: null, is_cost_complete: false }],
+  recent_sessions: [{ ...SESSION, total_tokens: 10, cost_usd: null, is_cost_complete: false }],
   burn_rate: { tokens_per_minute: 1.5, cost_per_hour: 2 },
   predictions: {
     block_started_at: NOON,
