@@ -28,7 +28,7 @@ export function renderFitting(
   const columns = columnsOf(table, width);
   const rows: readonly FittingRow[] = [
     ...table.rows,
-    { ...table.totals, name: "Total", sub: "", modelsUsed: [], isTotal: true },
+    { ...table.totals, name: "Total", sub: "", shortSub: "", modelsUsed: [], isTotal: true },
   ];
   const linesOf = (all: readonly Column<FittingRow>[]): FittingTable => {
     const { head, body, leftOut } = columnLines(all, rows, { width });
@@ -51,6 +51,13 @@ interface FittingTable {
 
 type FittingRow = UsageRow & { readonly isTotal?: boolean };
 
+const MODELS: Column<FittingRow> = {
+  title: "Models",
+  text: ({ modelsUsed }) => modelsUsed.map(shortModel).join(", "),
+  rank: 3,
+  leastWidth: 10,
+};
+
 function columnsOf(table: UsageTable, width: number): Column<FittingRow>[] {
   const isWide = width >= WIDE;
   const count = isWide ? grouped : compact;
@@ -71,12 +78,8 @@ function columnsOf(table: UsageTable, width: number): Column<FittingRow>[] {
     ...(table.group === null
       ? []
       : [{ title: capital(table.group), text: sub, rank: 0, leastWidth: 10 }]),
-    {
-      title: "Models",
-      text: ({ modelsUsed }) => modelsUsed.map(shortModel).join(", "),
-      rank: 3,
-      leastWidth: 10,
-    },
+    // Beside a column of models it would say the same.
+    ...(table.group === "model" ? [] : [MODELS]),
     figure("Input", ({ inputTokens }) => inputTokens, 2),
     figure("Output", ({ outputTokens }) => outputTokens, 1),
     figure("Cache write", ({ cacheCreationTokens }) => cacheCreationTokens, 2),

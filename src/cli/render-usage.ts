@@ -52,7 +52,7 @@ export async function printUsage(
     const { text, leftOut } = renderFitting(table, { width, hasBars: !isPlain });
     output.text(text);
     if (leftOut.length > 0)
-      output.note(`Left out for lack of room: ${leftOut.join(", ")}. --csv has every column.`);
+      output.note(`Left out for lack of room: ${leftOut.join(", ")}; --json has everything.`);
   } else {
     const { renderTable } = await import("./table.ts");
     output.text(renderWhole(table, renderTable));
@@ -75,11 +75,12 @@ function renderWhole(
     cost,
   ];
   const sub = (text: string | null): string[] => (group === null ? [] : [text ?? ""]);
+  const models = (text: string): string[] => (group === "model" ? [] : [text]);
   return renderTable(
     [
       { title: headingOf(table) },
       ...(group === null ? [] : [{ title: capital(group) }]),
-      { title: "Models" },
+      ...models("Models").map((title) => ({ title })),
       ...["Input", "Output", "Cache write", "Cache read", "Total", "Cost"].map(
         (title) => ({ title, align: "right" }) as const,
       ),
@@ -88,10 +89,10 @@ function renderWhole(
       ...rows.map((row) => [
         row.shown ?? row.name,
         ...sub(row.sub),
-        row.modelsUsed.map(shortModel).join("\n"),
+        ...models(row.modelsUsed.map(shortModel).join("\n")),
         ...cells(row, costOf(row, table)),
       ]),
-      ["Total", ...sub(""), "", ...cells(table.totals, totalCost(table))],
+      ["Total", ...sub(""), ...models(""), ...cells(table.totals, totalCost(table))],
     ],
   );
 }

@@ -50,6 +50,17 @@ describe("renderFitting()", () => {
     expect(renderFitting(table(DAYS), { width: 200, hasBars: true }).leftOut).toEqual([]);
   });
 
+  it("says a model once where rows are told apart by it", () => {
+    const byModel = DAYS.map((day) => ({ ...day, sub: "claude-opus-4-6", shortSub: "opus-4-6" }));
+    const one = table(byModel, { group: "model" });
+    for (const width of [80, 200]) {
+      const { text, leftOut } = renderFitting(one, { width, hasBars: false });
+      expect(text).not.toContain("Models");
+      expect(text.match(/opus-4-6/g)).toHaveLength(3);
+      expect(leftOut).toEqual([]);
+    }
+  });
+
   it("rounds numbers on a narrow terminal only", () => {
     expect(renderFitting(table(DAYS), { width: 100, hasBars: false }).text).toContain("12.3M");
     expect(renderFitting(table(DAYS), { width: 120, hasBars: false }).text).toContain("12,345,678");
