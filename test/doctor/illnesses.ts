@@ -208,6 +208,7 @@ export const ILLNESSES: readonly Illness[] = [
         path,
         "UPDATE prices SET rates = NULL",
         "UPDATE usage_rollups SET cost_picousd = NULL",
+        "UPDATE usage_session_totals SET cost_picousd = 0, unpriced_count = message_count",
       ),
     topic: "numbers",
     degree: "remark",
