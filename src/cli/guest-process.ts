@@ -2,6 +2,7 @@
 import type { GuestValue } from "../engine/sqlite/guest-query.ts";
 import { InputError, OperationError } from "../errors.ts";
 import { GUEST_FLAG } from "./guest-flag.ts";
+import { ownProgram } from "./own-program.ts";
 
 export interface GuestResult {
   readonly columns: readonly string[];
@@ -74,14 +75,6 @@ export async function beGuest(): Promise<void> {
     write({ error: { message: error instanceof Error ? error.message : String(error) } });
   }
   await writer.end();
-}
-
-/** How this very program is started: a compiled one by itself, a script by Bun. */
-function ownProgram(): string[] {
-  const isCompiled = Bun.main.startsWith("/$bunfs/") || Bun.main.includes("~BUN");
-  return isCompiled
-    ? [process.execPath]
-    : [process.execPath, "--no-env-file", `${import.meta.dir}/bin.ts`];
 }
 
 function ended(child: Bun.Subprocess, signal: AbortSignal, timeoutMs: number): OperationError {
