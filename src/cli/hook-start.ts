@@ -56,7 +56,9 @@ export async function startHook(argv: readonly string[], env: Env): Promise<Exit
 }
 
 function say(text: string): void {
-  console.error(`usagedb hook: ${text}`);
+  // Loaded only when there is something to say.
+  const { printable } = require("./output.ts") as typeof import("./output.ts");
+  console.error(printable(`usagedb hook: ${text}`));
 }
 
 /** Stores the event on stdin, or spools it. */
@@ -87,12 +89,15 @@ export async function runHook(run: HookRun): Promise<ExitCode> {
 }
 
 function keepEvent(event: HookEvent, database: string, run: HookRun): void {
-  using connection = openReadyDatabase(database, BUSY_TIMEOUT_MS);
+  using connection = openReadyDatabase(database, BUSY_TIMEOUT_MS, { refusesLinks: true });
   if (connection !== null) {
     const sink = sinkOf(connection, run.now);
     if (storeOrSpool(sink, event, database, run)) drainSome(sink, run);
     return;
   }
+  const { checkPath } =
+    require("../engine/sqlite/open.ts") as typeof import("../engine/sqlite/open.ts");
+  checkPath(database);
   // First into the spool: making a database, or bringing one up to date, may take longer than the agent waits.
   spoolEvent(event, database);
   try {

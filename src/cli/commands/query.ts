@@ -46,9 +46,8 @@ export const query: Command = {
     output.json(result.rows.map((row) => objectOf(result, row)));
     if (output.isJson) return 0;
     if (args["csv"] === true) {
-      const { stringify } = await import("csv-stringify/sync");
-      const text = stringify([result.columns, ...result.rows], { escape_formulas: true });
-      output.text(text.trimEnd());
+      const { renderCsv } = await import("../csv.ts");
+      output.text(await renderCsv([result.columns, ...result.rows]));
       return 0;
     }
     const { renderTable } = await import("../table.ts");

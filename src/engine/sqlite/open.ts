@@ -10,6 +10,7 @@ import {
   type UsageDbError,
 } from "../../errors.ts";
 import { Connection } from "./connection.ts";
+import { findLink } from "./file-links.ts";
 import { isSqliteError, SQLITE_BUSY, toUsageDbError } from "./sqlite-errors.ts";
 
 export const IN_MEMORY = ":memory:";
@@ -116,6 +117,9 @@ export function checkPath(path: unknown): string {
   }
   if (path.includes("\0")) return refusePath("", "it contains a NUL byte");
   if (path === IN_MEMORY) return path;
+  // The rest of it may hold a password, and is no part of any message.
+  const scheme = /^([A-Za-z][\w+.-]*):\/\//.exec(path)?.[1];
+  if (scheme !== undefined) return refusePath("", `it is a URL (${scheme.toLowerCase()}:)`);
   return resolve(path);
 }
 
@@ -132,14 +136,20 @@ export function prepareFile(file: string, mode: "create" | "existing" | "read"):
         },
       );
     }
-    if (createFile(file)) return 0;
+    if (createFile(file)) {
+      refuseLink(file);
+      return 0;
+    }
     stat = statOf(file);
   }
   if (stat === undefined) return refusePath(file, "it vanished while it was opened");
-  if (stat.isSymbolicLink()) return refusePath(file, "it is a symbolic link");
-  if (stat.isDirectory()) return refusePath(file, "it is a directory");
-  if (!stat.isFile()) return refusePath(file, "it is a special file");
+  refuseLink(file);
   return stat.size;
+}
+
+function refuseLink(file: string): void {
+  const link = findLink(file);
+  if (link !== null) refusePath(link.path, link.observed);
 }
 
 function statOf(file: string): Stats | undefined {

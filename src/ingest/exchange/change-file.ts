@@ -7,21 +7,26 @@ import {
   closeSync,
   createReadStream,
   fsyncSync,
+  lstatSync,
   openSync,
+  readSync,
   renameSync,
   rmSync,
   writeSync,
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { createInterface } from "node:readline";
-import { createZstdDecompress } from "node:zlib";
-import { InputError, OperationError } from "../../errors.ts";
+import { constants as zlibConstants, createZstdDecompress, zstdDecompressSync } from "node:zlib";
+import { openUntouched } from "../../engine/sqlite/open-untouched.ts";
+import { InputError, OperationError, UsageDbError } from "../../errors.ts";
 import type { EventRow, MessageRow, SessionRow } from "./rows.ts";
 
 const FORMAT = "usagedb-changes";
 const VERSION = 1;
 /** Lines are compressed in frames of about this size: little memory, and hardly a worse ratio. */
 const FRAME_BYTES = 1 << 20;
+/** Far more than an event takes; a few kilobytes of zstd may expand to anything. */
+const MAX_LINE_BYTES = 256 << 20;
+const LINE_FEED = 10;
 
 export interface ChangeHeader {
   readonly format: typeof FORMAT;
@@ -61,9 +66,10 @@ export class ChangeFileWriter implements Disposable {
   #size = 0;
   #isOpen = true;
 
-  /** @throws {InputError} CHANGE_FILE_INVALID when the target cannot be made. */
+  /** @throws {InputError} CHANGE_FILE_INVALID when the target cannot be made, or is there and is something else. */
   constructor(path: string, header: Pick<ChangeHeader, "host" | "exportedAt" | "sinceMs">) {
     this.#path = resolve(path);
+    refuseOtherFile(this.#path);
     this.#draft = join(
       dirname(this.#path),
       `.${basename(this.#path)}.${crypto.randomUUID()}.partial`,
@@ -138,6 +144,55 @@ export class ChangeFileWriter implements Disposable {
   }
 }
 
+/** A slip of the finger must not cost somebody's own file, the database itself among them. */
+function refuseOtherFile(path: string): void {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return;
+  if (stat.isFile() && (stat.size === 0 || (!isDatabase(path) && isChangeFile(path)))) return;
+  const observed = "it exists and is something else";
+  throw new InputError(
+    "CHANGE_FILE_INVALID",
+    `Cannot write ${path}: ${observed}, expected a new file, or an earlier export`,
+    { details: { path, observed }, hint: "Name another file, or delete that one first." },
+  );
+}
+
+/**
+ * Asked of SQLite before the file is opened without it: a close behind SQLite's back takes away the locks that it holds
+ * for this process.
+ */
+function isDatabase(path: string): boolean {
+  try {
+    openUntouched(path).close();
+    return true;
+  } catch (error) {
+    return !(error instanceof UsageDbError && error.code === "DATABASE_NOT_SQLITE");
+  }
+}
+
+/** More than a block of zstd, and so the header. */
+const HEAD_BYTES = 192 << 10;
+const MAX_HEAD_BYTES = 64 << 20;
+
+/** Whether a file begins as one that `usagedb export` wrote; not whether it is whole. */
+function isChangeFile(path: string): boolean {
+  const descriptor = openSync(path, "r");
+  try {
+    const head = Buffer.alloc(HEAD_BYTES);
+    const length = readSync(descriptor, head, 0, HEAD_BYTES, 0);
+    const text = zstdDecompressSync(head.subarray(0, length), {
+      finishFlush: zlibConstants.ZSTD_e_flush,
+      maxOutputLength: MAX_HEAD_BYTES,
+    });
+    return text.toString("latin1", 0, 100).startsWith(`{"format":"${FORMAT}"`);
+  } catch {
+    // No zstd, or a bomb.
+    return false;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 /**
  * Reads a change file to its end and proves it whole; nothing of it may be used before.
  * @throws {InputError} CHANGE_FILE_INVALID.
@@ -174,11 +229,28 @@ export async function* readChanges(path: string): AsyncGenerator<ChangeRow> {
   }
 }
 
+/**
+ * The lines of a file, expanded piece by piece. Ended by a line feed alone: what people wrote may have every other
+ * character that ends a line somewhere.
+ */
 async function* linesOf(path: string): AsyncGenerator<string> {
   try {
     const input = createReadStream(path).on("error", (error) => stream.destroy(error));
     const stream = createZstdDecompress();
-    yield* createInterface({ input: input.pipe(stream), crlfDelay: Infinity });
+    let rest: Buffer[] = [];
+    let restBytes = 0;
+    for await (const chunk of input.pipe(stream) as AsyncIterable<Buffer>) {
+      let start = 0;
+      for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, start)) {
+        yield Buffer.concat([...rest, chunk.subarray(start, end)]).toString();
+        [rest, restBytes, start] = [[], 0, end + 1];
+      }
+      rest.push(chunk.subarray(start));
+      restBytes += chunk.length - start;
+      if (restBytes > MAX_LINE_BYTES)
+        throw refuse(path, "a line is longer than 256 MB", "a file as it was written");
+    }
+    if (restBytes > 0) yield Buffer.concat(rest).toString();
   } catch (cause) {
     if (cause instanceof InputError) throw cause;
     throw refuse(path, codeOf(cause), "a readable change file", cause);
