@@ -15,6 +15,8 @@ export interface GuestRequest {
   readonly path: string;
   readonly sql: string;
   readonly maxRows: number;
+  /** Of the whole answer, which is in memory several times over. */
+  readonly maxBytes: number;
 }
 
 type Line =
@@ -58,11 +60,20 @@ export async function askGuest(
 
 /** The guest's own part: reads the request from stdin, writes one JSON object a line. */
 export async function beGuest(): Promise<void> {
-  const { path, sql, maxRows } = (await Bun.stdin.json()) as GuestRequest;
+  const { path, sql, maxRows, maxBytes } = (await Bun.stdin.json()) as GuestRequest;
   const { runGuestQuery } = await import("../engine/sqlite/guest-query.ts");
   const writer = Bun.stdout.writer();
+  let sizeBytes = 0;
   const write = (line: Line): void => {
-    void writer.write(`${JSON.stringify(line)}\n`);
+    const text = `${JSON.stringify(line)}\n`;
+    sizeBytes += text.length;
+    if (sizeBytes > maxBytes) {
+      throw new InputError(
+        "QUERY_REFUSED",
+        `Cannot run the query: its answer has more than ${maxBytes / 1e6} MB, expected less`,
+      );
+    }
+    void writer.write(text);
   };
   try {
     const isCut = runGuestQuery(path, sql, {
@@ -72,6 +83,7 @@ export async function beGuest(): Promise<void> {
     });
     write({ end: { isCut } });
   } catch (error) {
+    sizeBytes = 0;
     write({ error: { message: error instanceof Error ? error.message : String(error) } });
   }
   await writer.end();

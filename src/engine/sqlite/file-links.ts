@@ -4,6 +4,11 @@ import { lstatSync, type Stats } from "node:fs";
 /** What SQLite keeps beside a database, and opens by its name alone. */
 const COMPANIONS: readonly string[] = ["-wal", "-shm", "-journal"];
 
+export interface LinkRule {
+  /** For a file that is only read and that nobody writes, a backup: further names do no harm. */
+  readonly mayHaveNames?: boolean;
+}
+
 export interface RefusedFile {
   readonly path: string;
   readonly observed: string;
@@ -15,10 +20,14 @@ export interface RefusedFile {
  * database that is open under two names has two WALs and is soon damaged.
  * @throws what the file system throws for a folder that may not be searched.
  */
-export function findLink(path: string): RefusedFile | null {
+export function findLink(
+  path: string,
+  { mayHaveNames = false }: LinkRule = {},
+): RefusedFile | null {
   for (const file of [path, ...COMPANIONS.map((suffix) => `${path}${suffix}`)]) {
     const stat = lstatSync(file, { throwIfNoEntry: false });
-    const observed = stat === undefined ? null : describeLink(stat);
+    if (stat === undefined || (file === path && mayHaveNames && stat.isFile())) continue;
+    const observed = describeLink(stat);
     if (observed !== null) return { path: file, observed };
   }
   return null;

@@ -10,7 +10,7 @@ import {
   type UsageDbError,
 } from "../../errors.ts";
 import { Connection } from "./connection.ts";
-import { findLink } from "./file-links.ts";
+import { findLink, type LinkRule } from "./file-links.ts";
 import { isSqliteError, SQLITE_BUSY, toUsageDbError } from "./sqlite-errors.ts";
 
 export const IN_MEMORY = ":memory:";
@@ -124,7 +124,11 @@ export function checkPath(path: unknown): string {
 }
 
 /** Returns the file's size in bytes, creating it when it is missing and may be. */
-export function prepareFile(file: string, mode: "create" | "existing" | "read"): number {
+export function prepareFile(
+  file: string,
+  mode: "create" | "existing" | "read",
+  rule: LinkRule = {},
+): number {
   let stat = statOf(file);
   if (stat === undefined) {
     if (mode !== "create") {
@@ -143,12 +147,12 @@ export function prepareFile(file: string, mode: "create" | "existing" | "read"):
     stat = statOf(file);
   }
   if (stat === undefined) return refusePath(file, "it vanished while it was opened");
-  refuseLink(file);
+  refuseLink(file, rule);
   return stat.size;
 }
 
-function refuseLink(file: string): void {
-  const link = findLink(file);
+function refuseLink(file: string, rule: LinkRule = {}): void {
+  const link = findLink(file, rule);
   if (link !== null) refusePath(link.path, link.observed);
 }
 

@@ -7,6 +7,7 @@ import { peekLedgerHead } from "../../../src/engine/sqlite/peek.ts";
 import { openUsageDb } from "../../../src/index.ts";
 import { openReadyDatabase } from "../../../src/store/ready-database.ts";
 import { errorOf } from "../../support/error-of.ts";
+import { spawnCli } from "../../cli/spawn-cli.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 const PRECIOUS = "precious\n";
@@ -58,6 +59,16 @@ describe("a planted link", () => {
       expect(error.message).toContain("2 names");
     },
   );
+
+  it("to a backup does no harm, and it is restored", async () => {
+    using folder = tempFolder();
+    openUsageDb(folder.at("usage.db")).close();
+    const backup = ["backup", folder.at("a.backup"), "--db", folder.at("usage.db")];
+    expect(await spawnCli(backup)).toMatchObject({ exitCode: 0 });
+    linkSync(folder.at("a.backup"), folder.at("a.partial"));
+    const restore = ["restore", folder.at("a.backup"), "--yes", "--db", folder.at("usage.db")];
+    expect(await spawnCli(restore)).toMatchObject({ exitCode: 0, stderr: "" });
+  });
 
   it("beside a database that is not there yet is refused before anything is written", () => {
     using folder = tempFolder();
