@@ -85,10 +85,10 @@ describe("a hostile database file", () => {
       expect(readFileSync(path).equals(bytes)).toBe(true);
       await codeWhen(() => openReadyDatabase(path, 0, { refusesLinks: true })?.close());
       await codeWhen(() => restoreDatabase(path, folder.at("other.db")));
-      await codeWhen(() => {
+      await codeWhen(async () => {
         using db = openUsageDb(path);
         db.messages.record([message({ message_id: "later" })]);
-        return db.prune({ olderThanMs: 86_400_000 });
+        await db.prune({ olderThanMs: 86_400_000 });
       });
       expect(existsSync(path)).toBe(true);
       expect(readdirSync(folder.path).filter((name) => name.includes("partial"))).toEqual([]);
