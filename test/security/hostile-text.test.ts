@@ -37,10 +37,8 @@ const HOSTILE = [
   "\u{e0041}",
   "\ufe0f",
 ];
-/** What no output may have; a line end and a tab are the layout's. */
-// oxlint-disable-next-line no-control-regex
-const RAW =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe0f\ufeff\u{e0000}-\u{e007f}]/u;
+/** What no output may have: controls but the line ends and tabs of the layout, and what is drawn as nothing. */
+const RAW = /(?![\t\n])[\p{Cc}\p{Default_Ignorable_Code_Point}\u2028\u2029]/u;
 
 class Names {
   readonly #dice: Chance;
