@@ -95,9 +95,6 @@ function keepEvent(event: HookEvent, database: string, run: HookRun): void {
     if (storeOrSpool(sink, event, database, run)) drainSome(sink, run);
     return;
   }
-  const { checkPath } =
-    require("../engine/sqlite/open.ts") as typeof import("../engine/sqlite/open.ts");
-  checkPath(database);
   // First into the spool: making a database, or bringing one up to date, may take longer than the agent waits.
   spoolEvent(event, database);
   try {

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { refuseUrl } from "../../engine/sqlite/database-url.ts";
 import { readKeptContents } from "../../ingest/hooks/hook-event.ts";
 import { readOrMakeToken, tokenPath } from "../../serve/token-file.ts";
 import { type ArgValues, type Command, type CommandContext, GLOBAL_ARGS } from "../command.ts";
@@ -187,7 +188,7 @@ function textArg(args: ArgValues, name: string): string | undefined {
 
 function dbArg(args: ArgValues): string | undefined {
   const database = textArg(args, "db");
-  return database === undefined ? undefined : resolve(database);
+  return database === undefined ? undefined : resolve(refuseUrl(database));
 }
 
 function optionOf(name: string, value: string | undefined): string {

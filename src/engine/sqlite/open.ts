@@ -10,6 +10,7 @@ import {
   type UsageDbError,
 } from "../../errors.ts";
 import { Connection } from "./connection.ts";
+import { refuseUrl } from "./database-url.ts";
 import { findLink, type LinkRule } from "./file-links.ts";
 import { isSqliteError, SQLITE_BUSY, toUsageDbError } from "./sqlite-errors.ts";
 
@@ -117,10 +118,7 @@ export function checkPath(path: unknown): string {
   }
   if (path.includes("\0")) return refusePath("", "it contains a NUL byte");
   if (path === IN_MEMORY) return path;
-  // The rest of it may hold a password, and is no part of any message.
-  const scheme = /^([A-Za-z][\w+.-]*):\/\//.exec(path)?.[1];
-  if (scheme !== undefined) return refusePath("", `it is a URL (${scheme.toLowerCase()}:)`);
-  return resolve(path);
+  return resolve(refuseUrl(path));
 }
 
 /** Returns the file's size in bytes, creating it when it is missing and may be. */

@@ -7,20 +7,17 @@ import {
   closeSync,
   createReadStream,
   fsyncSync,
-  lstatSync,
   openSync,
-  readSync,
   renameSync,
   rmSync,
   writeSync,
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { constants as zlibConstants, createZstdDecompress, zstdDecompressSync } from "node:zlib";
-import { openUntouched } from "../../engine/sqlite/open-untouched.ts";
-import { InputError, OperationError, UsageDbError } from "../../errors.ts";
+import { createZstdDecompress } from "node:zlib";
+import { InputError, OperationError } from "../../errors.ts";
+import { FORMAT, refuseOtherFile } from "./change-target.ts";
 import type { EventRow, MessageRow, SessionRow } from "./rows.ts";
 
-const FORMAT = "usagedb-changes";
 const VERSION = 1;
 /** Lines are compressed in frames of about this size: little memory, and hardly a worse ratio. */
 const FRAME_BYTES = 1 << 20;
@@ -144,55 +141,6 @@ export class ChangeFileWriter implements Disposable {
   }
 }
 
-/** A slip of the finger must not cost somebody's own file, the database itself among them. */
-function refuseOtherFile(path: string): void {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) return;
-  if (stat.isFile() && (stat.size === 0 || (!isDatabase(path) && isChangeFile(path)))) return;
-  const observed = "it exists and is something else";
-  throw new InputError(
-    "CHANGE_FILE_INVALID",
-    `Cannot write ${path}: ${observed}, expected a new file, or an earlier export`,
-    { details: { path, observed }, hint: "Name another file, or delete that one first." },
-  );
-}
-
-/**
- * Asked of SQLite before the file is opened without it: a close behind SQLite's back takes away the locks that it holds
- * for this process.
- */
-function isDatabase(path: string): boolean {
-  try {
-    openUntouched(path).close();
-    return true;
-  } catch (error) {
-    return !(error instanceof UsageDbError && error.code === "DATABASE_NOT_SQLITE");
-  }
-}
-
-/** More than a block of zstd, and so the header. */
-const HEAD_BYTES = 192 << 10;
-const MAX_HEAD_BYTES = 64 << 20;
-
-/** Whether a file begins as one that `usagedb export` wrote; not whether it is whole. */
-function isChangeFile(path: string): boolean {
-  const descriptor = openSync(path, "r");
-  try {
-    const head = Buffer.alloc(HEAD_BYTES);
-    const length = readSync(descriptor, head, 0, HEAD_BYTES, 0);
-    const text = zstdDecompressSync(head.subarray(0, length), {
-      finishFlush: zlibConstants.ZSTD_e_flush,
-      maxOutputLength: MAX_HEAD_BYTES,
-    });
-    return text.toString("latin1", 0, 100).startsWith(`{"format":"${FORMAT}"`);
-  } catch {
-    // No zstd, or a bomb.
-    return false;
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
 /**
  * Reads a change file to its end and proves it whole; nothing of it may be used before.
  * @throws {InputError} CHANGE_FILE_INVALID.
@@ -208,9 +156,9 @@ export async function checkChangeFile(
     if (trailer !== null) throw refuse(path, "it goes on behind its end", "a whole change file");
     const value = parse(path, line);
     if (header === null) header = checkHeader(path, value);
-    else if ("session" in value) counts.sessions++;
-    else if ("message" in value) counts.messages++;
-    else if ("event" in value) counts.events++;
+    else if (isRecord(value["session"])) counts.sessions++;
+    else if (isMessage(value["message"])) counts.messages++;
+    else if (isRecord(value["event"])) counts.events++;
     else if ("end" in value) trailer = value as unknown as Trailer;
     else throw refuse(path, "it has a line of an unknown kind", "a file of this version");
     if (trailer === null) hasher.update(`${line}\n`);
@@ -219,6 +167,16 @@ export async function checkChangeFile(
   if (hasher.digest("hex") !== trailer.sha256 || !isSame(counts, trailer.end))
     throw refuse(path, "its content is not what its end says", "a file as it was written");
   return { header, counts };
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** What is looked at before the store checks the rest, as it does for every row. */
+function isMessage(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { agent, model, timestamp } = value;
+  return typeof agent === "string" && typeof model === "string" && Number.isSafeInteger(timestamp);
 }
 
 /** The rows of a file that was checked. */
