@@ -65,6 +65,7 @@ describe.skipIf(NO_CREATED_FILES !== null)(
         // Loses a column: backed up before.
         ["migrate", "up", "--allow", "DROPS_COLUMN", ...app],
         ["query", "SELECT 1", ...own],
+        ["maintain", ...own],
         ["hook", "install", "--http", "--settings", folder.at("claude", "settings.json"), ...own],
         [
           "hook",
@@ -99,6 +100,7 @@ describe.skipIf(NO_CREATED_FILES !== null)(
       for (const name of [
         "data/usage.db",
         "data/usage.db-hook-token",
+        "data/usage.db-maintenance",
         "no-database-spool",
         "usage.backup.sha256",
         "work.changes",

@@ -114,6 +114,23 @@ describe("a hostile database file", () => {
   );
 });
 
+describe("doctor", () => {
+  it("tells of every hostile file that something is wrong, or reads it", async () => {
+    using folder = tempFolder();
+    for (const [index, [name, harm]] of Object.entries(HARMS).entries()) {
+      using place = tempFolder();
+      const path = ownFile(place);
+      harm(path);
+      const bytes = readFileSync(path);
+      const env = { HOME: folder.path };
+      const result = await spawnCli(["doctor", "--json", "--db", path], { env });
+      expect({ name, index, ...result }).toMatchObject({ name, stderr: "" });
+      expect([0, 3]).toContain(result.exitCode);
+      expect(readFileSync(path).equals(bytes)).toBe(true);
+    }
+  }, 30_000);
+});
+
 describe("views and virtual tables in the place of tables", () => {
   it.each([
     [

@@ -94,6 +94,12 @@ function prepare(folder: TempFolder, names: Names): Prepared {
       },
     ]);
   }
+  db.connection.readOnce(
+    `INSERT INTO maintenance_runs (job, started_at, ended_at, outcome, rows, bytes, error)
+     VALUES (?, 1763640000000, 1763640000001, 'failed', 0, 0, ?)`,
+    names.next("job"),
+    names.next("error"),
+  );
   return { database, messageId, sessionId };
 }
 
@@ -132,6 +138,10 @@ describe("hostile names in a usage database", () => {
         [["hook"], JSON.stringify({ session_id: sessionId, hook_event_name: names.next("event") })],
         [["hook"], names.next("no event")],
         [["migrate", "history"]],
+        [["doctor"]],
+        [["maintain", "history"]],
+        [["maintain", unknown]],
+        [["config", "retention", "get", unknown]],
         [[unknown]],
         [["report", "daily", `--${unknown}`]],
         [["report", "daily", "--db", folder.at(unknown)]],

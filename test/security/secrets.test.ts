@@ -29,6 +29,8 @@ describe("a connection string", () => {
     ["hook", '{"session_id":"s","hook_event_name":"Stop"}'],
     ["statusline", "{}"],
     ["watch --once"],
+    ["maintain --dry-run"],
+    ["doctor"],
   ];
 
   it("is refused as --db and from the environment, told by its scheme alone, and makes nothing", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "bun:test";
 import { existsSync, linkSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import type { Connection } from "../../../src/engine/sqlite/connection.ts";
+import { jobLockPath, takeJobLock } from "../../../src/engine/sqlite/job-lock.ts";
 import { openConnection } from "../../../src/engine/sqlite/open.ts";
 import { openUntouched } from "../../../src/engine/sqlite/open-untouched.ts";
 import { peekLedgerHead } from "../../../src/engine/sqlite/peek.ts";
@@ -59,6 +60,15 @@ describe("a planted link", () => {
       expect(error.message).toContain("2 names");
     },
   );
+
+  it.each(PLANTS)("in the place of the maintenance lock is refused, a %s", (_, plant) => {
+    using folder = tempFolder();
+    using db = openUsageDb(folder.at("usage.db"));
+    writeFileSync(folder.at("victim"), PRECIOUS);
+    plant(folder.at("victim"), jobLockPath(db.connection.path));
+    expect(errorOf(() => takeJobLock(db.connection)).code).toBe("DATABASE_PATH_INVALID");
+    expect(readFileSync(folder.at("victim"), "utf8")).toBe(PRECIOUS);
+  });
 
   it("to a backup does no harm, and it is restored", async () => {
     using folder = tempFolder();
