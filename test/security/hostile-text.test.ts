@@ -5,7 +5,7 @@
  */
 import { Database } from "bun:sqlite";
 import { describe, expect, it } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { openUsageDb } from "../../src/index.ts";
 import { spawnCli } from "../cli/spawn-cli.ts";
 import { chance, type Chance, withSeed } from "../support/fault-rounds.ts";
@@ -112,6 +112,8 @@ describe("hostile names in a usage database", () => {
       const { database, messageId, sessionId } = prepare(folder, names);
       const unknown = names.next("unknown");
       const status = { model: { display_name: names.next("model") }, session_id: sessionId };
+      const taken = folder.at("\u001b[2Jtaken\u202e");
+      mkdirSync(taken);
       writeFileSync(folder.at("not-a-change-file"), names.next("text"));
       const lines: readonly (readonly [line: readonly string[], stdin?: string])[] = [
         [["report", "session"]],
@@ -145,7 +147,8 @@ describe("hostile names in a usage database", () => {
         [[unknown]],
         [["report", "daily", `--${unknown}`]],
         [["report", "daily", "--db", folder.at(unknown)]],
-        [["hook", "--db", folder.at(unknown, "x", "\u001b[2J")], "{}"],
+        [["hook", "--db", taken], '{"session_id":"s","hook_event_name":"Stop"}'],
+        [["statusline", "--db", taken], "{}"],
       ];
       const results = await inPairs(lines, async ([argv, stdin]) => {
         const at = argv.includes("--db") ? [] : ["--db", database];
