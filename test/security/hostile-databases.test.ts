@@ -19,6 +19,7 @@ import { openReadyDatabase } from "../../src/store/ready-database.ts";
 import { spawnCli } from "../cli/spawn-cli.ts";
 import { adoptFile, oldFile } from "../support/events-db.ts";
 import { codeOf, errorOf } from "../support/error-of.ts";
+import { chance, FAULT_ROUNDS } from "../support/fault-rounds.ts";
 import { ENDLESS, HARMS } from "../support/hostile-databases.ts";
 import { OpencodeDb } from "../support/opencode-db.ts";
 import { tempFolder, type TempFolder } from "../support/temp-folder.ts";
@@ -115,16 +116,20 @@ describe("a hostile database file", () => {
 });
 
 describe("doctor", () => {
-  it("tells of every hostile file that something is wrong, or reads it", async () => {
+  it("tells of a hostile file that something is wrong, or reads it", async () => {
     using folder = tempFolder();
-    for (const [index, [name, harm]] of Object.entries(HARMS).entries()) {
+    const dice = chance();
+    const some = Object.entries(HARMS)
+      .toSorted(() => dice.next() - 0.5)
+      .slice(0, 4 * FAULT_ROUNDS);
+    for (const [name, harm] of some) {
       using place = tempFolder();
       const path = ownFile(place);
       harm(path);
       const bytes = readFileSync(path);
       const env = { HOME: folder.path };
       const result = await spawnCli(["doctor", "--json", "--db", path], { env });
-      expect({ name, index, ...result }).toMatchObject({ name, stderr: "" });
+      expect({ name, seed: dice.seed, ...result }).toMatchObject({ name, stderr: "" });
       expect([0, 3]).toContain(result.exitCode);
       expect(readFileSync(path).equals(bytes)).toBe(true);
     }

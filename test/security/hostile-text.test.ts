@@ -8,7 +8,7 @@ import { describe, expect, it } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { openUsageDb } from "../../src/index.ts";
 import { spawnCli } from "../cli/spawn-cli.ts";
-import { chance, type Chance, withSeed } from "../support/fault-rounds.ts";
+import { chance, type Chance, FAULT_ROUNDS, withSeed } from "../support/fault-rounds.ts";
 import { sections, writeMigrations } from "../support/migration-directory.ts";
 import { tempFolder, type TempFolder } from "../support/temp-folder.ts";
 import { message } from "../support/usage-message.ts";
@@ -150,7 +150,10 @@ describe("hostile names in a usage database", () => {
         [["hook", "--db", taken], '{"session_id":"s","hook_event_name":"Stop"}'],
         [["statusline", "--db", taken], "{}"],
       ];
-      const results = await inPairs(lines, async ([argv, stdin]) => {
+      // All of them in the long form; the border of the output is the same for most.
+      const isShort = FAULT_ROUNDS === 1;
+      const some = lines.filter(([argv]) => !isShort || argv.includes(taken) || dice.next() < 0.5);
+      const results = await inPairs(some, async ([argv, stdin]) => {
         const at = argv.includes("--db") ? [] : ["--db", database];
         return {
           argv,
@@ -165,7 +168,7 @@ describe("hostile names in a usage database", () => {
       }
       // They did print them.
       const printed = results.filter(({ stdout }) => stdout.includes("\\u{")).length;
-      expect(printed).toBeGreaterThan(8);
+      expect(printed).toBeGreaterThan(isShort ? 0 : 8);
     });
   }, 60_000);
 
