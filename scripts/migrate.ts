@@ -1,4 +1,4 @@
-#!/usr/bin/env -S bun --no-env-file --config=/dev/null
+#!/usr/bin/env -S bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null
 /** `bun scripts/migrate.ts …` is `usagedb migrate …`. */
 import { startMigrate } from "../src/cli/migrate-start.ts";
 

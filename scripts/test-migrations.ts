@@ -1,4 +1,4 @@
-#!/usr/bin/env -S bun --no-env-file --config=/dev/null
+#!/usr/bin/env -S bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null
 /** `bun scripts/test-migrations.ts …` is `usagedb migrate test …`. */
 import { main } from "../src/cli/main.ts";
 

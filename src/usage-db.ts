@@ -10,7 +10,7 @@ import { isUpToDate } from "./engine/up-to-date.ts";
 import type { MaintainOptions, MaintainReport } from "./retention/job.ts";
 import type { PruneOptions, PruneReport } from "./retention/prune.ts";
 import { checkFunction, checkKeys, checkTimestamp } from "./store/checks.ts";
-import { ownMigrations, refuseForeign } from "./store/schema.ts";
+import { ownMigrations, refuseForeign, refuseWithoutLedger } from "./store/schema.ts";
 import { createUsageStore, type UsageStore } from "./store/usage-store.ts";
 import { createMigrations, type UsageDbMigrations } from "./usage-db-migrations.ts";
 
@@ -103,6 +103,7 @@ function bringUpToDate(
   const head = readLedgerHead(connection);
   if (isUpToDate(head, ownMigrations()) && head?.hasDrifted !== true) return;
   refuseForeign(connection);
+  if (head === null) refuseWithoutLedger(connection);
   if (!isReader) {
     migrations.up();
     return;

@@ -1,6 +1,7 @@
 /** A yes or no from the person at the terminal. */
 import { InputError } from "../errors.ts";
 import type { ArgValues } from "./command.ts";
+import { printableLines } from "./output.ts";
 
 export const YES_ARG = {
   yes: { type: "boolean", description: "do not ask" },
@@ -25,5 +26,7 @@ export async function isAgreed(
   }
   const { createConsola } = await import("consola");
   const terminal = createConsola({ stdout: process.stderr, stderr: process.stderr });
-  return (await terminal.prompt(question, { type: "confirm", initial: false })) === true;
+  return (
+    (await terminal.prompt(printableLines(question), { type: "confirm", initial: false })) === true
+  );
 }

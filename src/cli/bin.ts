@@ -1,4 +1,4 @@
-#!/usr/bin/env -S bun --no-env-file --config=/dev/null
+#!/usr/bin/env -S bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null
 /** The `usagedb` program. What an agent runs at every step starts with a few modules; all else with the whole. */
 const argv = process.argv.slice(2);
 const [command, ...rest] = argv;

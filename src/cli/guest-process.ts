@@ -2,6 +2,7 @@
 import type { GuestValue } from "../engine/sqlite/guest-query.ts";
 import { InputError, OperationError } from "../errors.ts";
 import { GUEST_FLAG } from "./guest-flag.ts";
+import { ownProgram } from "./own-program.ts";
 
 export interface GuestResult {
   readonly columns: readonly string[];
@@ -14,6 +15,8 @@ export interface GuestRequest {
   readonly path: string;
   readonly sql: string;
   readonly maxRows: number;
+  /** Of the whole answer, which is in memory several times over. */
+  readonly maxBytes: number;
 }
 
 type Line =
@@ -57,11 +60,20 @@ export async function askGuest(
 
 /** The guest's own part: reads the request from stdin, writes one JSON object a line. */
 export async function beGuest(): Promise<void> {
-  const { path, sql, maxRows } = (await Bun.stdin.json()) as GuestRequest;
+  const { path, sql, maxRows, maxBytes } = (await Bun.stdin.json()) as GuestRequest;
   const { runGuestQuery } = await import("../engine/sqlite/guest-query.ts");
   const writer = Bun.stdout.writer();
+  let sizeBytes = 0;
   const write = (line: Line): void => {
-    void writer.write(`${JSON.stringify(line)}\n`);
+    const text = `${JSON.stringify(line)}\n`;
+    sizeBytes += text.length;
+    if (sizeBytes > maxBytes) {
+      throw new InputError(
+        "QUERY_REFUSED",
+        `Cannot run the query: its answer has more than ${maxBytes / 1e6} MB, expected less`,
+      );
+    }
+    void writer.write(text);
   };
   try {
     const isCut = runGuestQuery(path, sql, {
@@ -71,17 +83,10 @@ export async function beGuest(): Promise<void> {
     });
     write({ end: { isCut } });
   } catch (error) {
+    sizeBytes = 0;
     write({ error: { message: error instanceof Error ? error.message : String(error) } });
   }
   await writer.end();
-}
-
-/** How this very program is started: a compiled one by itself, a script by Bun. */
-function ownProgram(): string[] {
-  const isCompiled = Bun.main.startsWith("/$bunfs/") || Bun.main.includes("~BUN");
-  return isCompiled
-    ? [process.execPath]
-    : [process.execPath, "--no-env-file", `${import.meta.dir}/bin.ts`];
 }
 
 function ended(child: Bun.Subprocess, signal: AbortSignal, timeoutMs: number): OperationError {

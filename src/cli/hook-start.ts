@@ -56,7 +56,9 @@ export async function startHook(argv: readonly string[], env: Env): Promise<Exit
 }
 
 function say(text: string): void {
-  console.error(`usagedb hook: ${text}`);
+  // Loaded only when there is something to say.
+  const { printable } = require("./output.ts") as typeof import("./output.ts");
+  console.error(printable(`usagedb hook: ${text}`));
 }
 
 /** Stores the event on stdin, or spools it. */
@@ -87,7 +89,7 @@ export async function runHook(run: HookRun): Promise<ExitCode> {
 }
 
 function keepEvent(event: HookEvent, database: string, run: HookRun): void {
-  using connection = openReadyDatabase(database, BUSY_TIMEOUT_MS);
+  using connection = openReadyDatabase(database, BUSY_TIMEOUT_MS, { refusesLinks: true });
   if (connection !== null) {
     const sink = sinkOf(connection, run.now);
     if (storeOrSpool(sink, event, database, run)) drainSome(sink, run);

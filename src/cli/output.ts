@@ -57,13 +57,18 @@ async function stderrConsola(): Promise<import("consola").ConsolaInstance> {
   return createConsola({ stdout: process.stderr, stderr: process.stderr });
 }
 
-/** Controls, bidirectional overrides and zero-width characters; what can act on a terminal. */
+/**
+ * What can act on a terminal, or hide in it: controls, line and paragraph separators, and whatever is drawn as nothing
+ * at all: bidirectional overrides, joiners, tags, fillers, variation selectors. The one that makes an emoji of a sign
+ * (U+FE0F) may stay behind a sign that has one.
+ */
 const HOSTILE =
-  // oxlint-disable-next-line no-control-regex
-  /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+  /(?!(?<=\p{Extended_Pictographic})\ufe0f)[\p{Cc}\p{Default_Ignorable_Code_Point}\u2028\u2029\ufff9-\ufffb]/gu;
 const HOSTILE_IN_LINES =
-  // oxlint-disable-next-line no-control-regex
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+  /(?!(?<=\p{Extended_Pictographic})\ufe0f)(?![\t\n])[\p{Cc}\p{Default_Ignorable_Code_Point}\u2028\u2029\ufff9-\ufffb]/gu;
+/** Nearly all text is this, and need not be looked at twice. */
+// oxlint-disable-next-line no-control-regex
+const PLAIN = /^[\t\n\u0020-\u007e]*$/;
 
 const escaped = (character: string): string =>
   `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
@@ -78,13 +83,20 @@ export function printable(text: string): string {
 
 /** The same for text of several lines; the last gate before a terminal, whatever a command forgot. */
 export function printableLines(text: string): string {
+  if (PLAIN.test(text)) return text;
   return text.replaceAll("\r\n", "\n").replace(HOSTILE_IN_LINES, escaped);
 }
 
 /** JSON whose strings can't act on a terminal either: JSON.stringify leaves C1 and bidirectional controls raw. */
 export function renderJson(data: unknown): string {
-  return JSON.stringify(data, null, 2).replace(
-    HOSTILE_IN_LINES,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  const text = JSON.stringify(data, null, 2);
+  if (PLAIN.test(text)) return text;
+  return text.replace(HOSTILE_IN_LINES, (character) =>
+    // One beyond U+FFFF is two escapes.
+    Array.from({ length: character.length }, (_, at) => unitEscape(character.charCodeAt(at))).join(
+      "",
+    ),
   );
 }
+
+const unitEscape = (unit: number): string => `\\u${unit.toString(16).padStart(4, "0")}`;

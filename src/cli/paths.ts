@@ -1,13 +1,17 @@
 /** Where things are on this machine, from the environment that only the command line may read. */
+import { refuseUrl } from "../engine/sqlite/database-url.ts";
 import { InputError } from "../errors.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** `--db`, else `$USAGEDB_PATH`, else the user's data folder. */
+/**
+ * `--db`, else `$USAGEDB_PATH`, else the user's data folder.
+ * @throws {InputError} DATABASE_PATH_INVALID for a URL.
+ */
 export function databasePath(flag: string | boolean | undefined, env: Env): string {
-  if (typeof flag === "string") return flag;
+  if (typeof flag === "string") return refuseUrl(flag);
   const fromEnv = env["USAGEDB_PATH"];
-  if (fromEnv !== undefined && fromEnv !== "") return fromEnv;
+  if (fromEnv !== undefined && fromEnv !== "") return refuseUrl(fromEnv);
   const data =
     env["XDG_DATA_HOME"] !== undefined && env["XDG_DATA_HOME"] !== ""
       ? env["XDG_DATA_HOME"]

@@ -1,4 +1,5 @@
 /** A line that says how far long work is; on a terminal only. */
+import { printable } from "./output.ts";
 
 const WIDTH = 24;
 const REDRAW_MS = 100;
@@ -22,7 +23,7 @@ export class ProgressLine {
     const share = total <= 0 ? 1 : Math.min(1, done / total);
     const filled = Math.round(share * WIDTH);
     process.stderr.write(
-      `\r${this.#label} ${"█".repeat(filled)}${"░".repeat(WIDTH - filled)} ${Math.floor(share * 100)}% ${unit(done)} of ${unit(total)}${tail}\u001b[K`,
+      `\r${printable(this.#label)} ${"█".repeat(filled)}${"░".repeat(WIDTH - filled)} ${Math.floor(share * 100)}% ${unit(done)} of ${unit(total)}${printable(tail)}\u001b[K`,
     );
   }
 

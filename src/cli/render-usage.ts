@@ -37,12 +37,8 @@ export async function printUsage(
   output.json(table.json);
   if (output.isJson) return;
   if (args["csv"] === true) {
-    const { stringify } = await import("csv-stringify/sync");
-    const columns = [table.title, ...(table.group === null ? [] : [table.group]), ...CSV_FIGURES];
-    return output.text(
-      // A cell that a spreadsheet would run as a formula is taken for text.
-      stringify(csvRows(table), { header: true, columns, escape_formulas: true }).trimEnd(),
-    );
+    const { renderCsv } = await import("./csv.ts");
+    return output.text(await renderCsv(csvRows(table)));
   }
   if (table.rows.length === 0) return output.text("No usage in this range.");
   if (process.stdout.isTTY === true) {
@@ -107,7 +103,7 @@ export function costOf(row: UsageRow, { unpricedModels }: UsageTable): string {
 export const totalCost = ({ totals, unpricedModels }: UsageTable): string =>
   dollars(totals.totalCost, unpricedModels.length > 0);
 
-const CSV_FIGURES = [
+const CSV_HEAD = [
   "models",
   "inputTokens",
   "outputTokens",
@@ -115,20 +111,23 @@ const CSV_FIGURES = [
   "cacheReadTokens",
   "totalTokens",
   "totalCost",
-] as const;
+];
 
-function csvRows({ title, group, rows }: UsageTable): Record<string, unknown>[] {
-  return rows.map((row) => ({
-    [title]: row.name,
-    ...(group === null ? {} : { [group]: row.sub ?? "" }),
-    models: row.modelsUsed.join(" "),
-    inputTokens: row.inputTokens,
-    outputTokens: row.outputTokens,
-    cacheCreationTokens: row.cacheCreationTokens,
-    cacheReadTokens: row.cacheReadTokens,
-    totalTokens: row.totalTokens,
-    totalCost: row.totalCost,
-  }));
+function csvRows({ title, group, rows }: UsageTable): (string | number | null)[][] {
+  return [
+    [title, ...(group === null ? [] : [group]), ...CSV_HEAD],
+    ...rows.map((row) => [
+      row.name,
+      ...(group === null ? [] : [row.sub ?? ""]),
+      row.modelsUsed.join(" "),
+      row.inputTokens,
+      row.outputTokens,
+      row.cacheCreationTokens,
+      row.cacheReadTokens,
+      row.totalTokens,
+      row.totalCost,
+    ]),
+  ];
 }
 
 export const headingOf = ({ title, heading }: UsageTable): string => heading ?? capital(title);

@@ -35,7 +35,10 @@ export async function startStatusLine(argv: readonly string[], env: Env): Promis
 export async function runStatusLine(run: StatusLineRun): Promise<ExitCode> {
   const { env, now, isQuiet, isJson } = run;
   const onTrouble = (text: string): void => {
-    if (!isQuiet) console.error(`usagedb statusline: ${text}`);
+    if (isQuiet) return;
+    // Loaded only when something is wrong.
+    const { printable } = require("./output.ts") as typeof import("./output.ts");
+    console.error(printable(`usagedb statusline: ${text}`));
   };
   const input = await readStdin(STDIN_LIMITS);
   if (input.kind !== "text") onTrouble(`nothing was read, stdin is ${REASONS[input.kind]}`);

@@ -57,6 +57,7 @@ function readToken(path: string): string {
   try {
     const stat = fstatSync(descriptor);
     if (!stat.isFile()) return refuse(path, "it is no regular file");
+    if (stat.nlink > 1) return refuse(path, `it has ${stat.nlink} names`);
     if ((stat.mode & OTHERS) !== 0)
       return refuse(path, `its mode is ${(stat.mode & 0o777).toString(8)}`);
     if (stat.size > MAX_FILE_BYTES) return refuse(path, `it has ${stat.size} bytes`);

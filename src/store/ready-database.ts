@@ -1,13 +1,17 @@
 /** The product's database for programs whose whole life is a few milliseconds. */
 import type { Connection } from "../engine/sqlite/connection.ts";
-import { openReady } from "../engine/sqlite/open-ready.ts";
+import { openReady, type ReadyOptions } from "../engine/sqlite/open-ready.ts";
 import { migrations } from "./own-migrations.ts";
 
 /** Opens a usage database that is up to date; null when there is none, or anything at all is unusual. */
-export function openReadyDatabase(path: string, busyTimeoutMs: number): Connection | null {
+export function openReadyDatabase(
+  path: string,
+  busyTimeoutMs: number,
+  options: ReadyOptions = {},
+): Connection | null {
   return openReady(
     path,
     { stamp: () => ({ value: migrations.stamp, isSettled: true }) },
-    busyTimeoutMs,
+    { ...options, busyTimeoutMs },
   );
 }

@@ -45,6 +45,18 @@ export function refuseForeign(connection: Connection): void {
     refuse(connection, `it holds ${tables.length} table(s) and no ledger`, applicationId);
 }
 
+/**
+ * Refuses a file with our mark and tables that no ledger speaks of: somebody else's that claims to be ours, or ours
+ * without its ledger. Migrating it would begin anew among its tables.
+ * @throws {OperationError} DATABASE_FOREIGN.
+ */
+export function refuseWithoutLedger(connection: Connection): void {
+  const tables = tablesOf(connection);
+  if (tables.length === 0 || tables.includes("schema_migrations")) return;
+  const observed = `it has our mark, ${tables.length} table(s) and no ledger`;
+  refuse(connection, observed, applicationIdOf(connection));
+}
+
 function refuse(connection: Connection, observed: string, applicationId: number): never {
   const hint = earlierDatabaseHint(connection);
   throw new OperationError(

@@ -19,6 +19,11 @@ const CODES = [
   0x2069,
   0xfeff,
 ];
+/** Soft hyphen, joiners, fillers, separators of scripts, variation selectors, tags. */
+const INVISIBLE = [
+  0xad, 0x34f, 0x115f, 0x180e, 0x200c, 0x200d, 0x2064, 0x206a, 0x3164, 0xfe00, 0xfe0f, 0xffa0,
+  0xfff9, 0x1d173, 0xe0001, 0xe0041, 0xe0100,
+];
 const isLineCharacter = (code: number): boolean => code === 9 || code === 10;
 
 describe("printable()", () => {
@@ -28,7 +33,13 @@ describe("printable()", () => {
   });
 
   it("leaves letters of any script as they are", () => {
-    expect(printable("Zażółć 漢字 עברית 👩 \\ \"'")).toBe("Zażółć 漢字 עברית 👩 \\ \"'");
+    for (const text of ["Zażółć 漢字 עברית 👩 \\ \"'", "❤️ 🇵🇱", "\u0600\u0661", "e\u0301"])
+      expect(printable(text)).toBe(text);
+  });
+
+  it("shows what is drawn as nothing", () => {
+    for (const code of INVISIBLE)
+      expect(printable(`a${String.fromCodePoint(code)}b`)).toBe(`a\\u{${code.toString(16)}}b`);
   });
 });
 
@@ -42,7 +53,7 @@ describe("printableLines()", () => {
 
 describe("renderJson()", () => {
   it("escapes what a terminal would act on and still says the same", () => {
-    const text = CODES.map((code) => String.fromCodePoint(code)).join("");
+    const text = [...CODES, ...INVISIBLE].map((code) => String.fromCodePoint(code)).join("");
     const json = renderJson({ [text]: text });
     expect(JSON.parse(json)).toEqual({ [text]: text });
     expect(printableLines(json)).toBe(json);

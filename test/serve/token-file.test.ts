@@ -1,4 +1,12 @@
-import { chmodSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  linkSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { describe, expect, it } from "bun:test";
 import { readOrMakeToken } from "../../src/serve/token-file.ts";
 import { errorOf } from "../support/error-of.ts";
@@ -32,6 +40,9 @@ describe("readOrMakeToken()", () => {
     symlinkSync(folder.at("token"), folder.at("link"));
     expect(observed(folder.at("link"))).toBe("it is a symbolic link");
     expect(observed(folder.path)).toBe("it is no regular file");
+    linkSync(folder.at("token"), folder.at("second"));
+    expect(observed(folder.at("second"))).toBe("it has 2 names");
+    unlinkSync(folder.at("second"));
     chmodSync(folder.at("token"), 0o644);
     expect(observed(folder.at("token"))).toBe("its mode is 644");
     writeFileSync(folder.at("short"), "short\n", { mode: 0o600 });

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { type CitedTest, citedTestsIn, problemOfCited } from "./cited-tests.ts";
 
 /** The ten tools, in the order of the page's columns. */
 const TOOLS = [
@@ -24,14 +24,9 @@ const MARKS = new Map([
 ]);
 const OWN_MARKS = ["yes", "part", "not yet"];
 
-interface Proof {
-  readonly path: string;
-  readonly title: string;
-}
-
 interface Note {
   readonly name: string;
-  readonly proofs: readonly Proof[];
+  readonly proofs: readonly CitedTest[];
   /** One entry a mention of a tool: the word that its sentence begins with, and its source. */
   readonly mentions: readonly { readonly tool: string; readonly word: string }[];
 }
@@ -53,15 +48,9 @@ function tablesOf(page: string): { readonly head: string[]; readonly rows: strin
 /** Reads a note: a list item with a bold name, then sentences parted by hard breaks. */
 function noteOf(item: string): Note {
   const [name = "", ...sentences] = item.replace(/\n\s*/g, " ").split("\\ ");
-  const proofs = [
-    ...item.replace(/\n\s*/g, " ").matchAll(/\[((?:\\.|[^\]])+)\]\(\.\.\/([^)]+)\)/g),
-  ];
   return {
     name: name.replace(/^- \*\*|\*\*$/g, ""),
-    proofs: proofs.map(([, title = "", path = ""]) => ({
-      title: title.replace(/\\([^\w\s])/g, "$1"),
-      path,
-    })),
+    proofs: citedTestsIn(item),
     mentions: sentences.flatMap((sentence) => {
       const word = /^([A-Z][a-z ]+): /.exec(sentence)?.[1] ?? "";
       return [...sentence.matchAll(/\[([\w-]+)\]\[[\w-]+\]/g)]
@@ -69,21 +58,6 @@ function noteOf(item: string): Note {
         .filter(({ tool }) => TOOLS.includes(tool));
     }),
   };
-}
-
-/** The titles of the tests in a file as they stand in its text; those that are skipped left out. */
-function titlesIn(path: string): Set<string> {
-  const text = readFileSync(path, "utf8");
-  const calls = text.matchAll(
-    /^[ \t]*it(?:\.each[\s\S]*?\))?\(\s*(?:(?<quote>["'`])(?<literal>.*?)\k<quote>|(?<name>\w+)),/gm,
-  );
-  return new Set(
-    [...calls].map(({ groups: { literal, name } = {} }) =>
-      name === undefined
-        ? (literal ?? "")
-        : (new RegExp(`const ${name} = (["'\`])(.*?)\\1;`).exec(text)?.[2] ?? ""),
-    ),
-  );
 }
 
 function problemsOfRow(cells: readonly string[], note: Note | undefined): string[] {
@@ -97,10 +71,9 @@ function problemsOfRow(cells: readonly string[], note: Note | undefined): string
   if (!OWN_MARKS.includes(own)) problems.push(`"${name}" says "${own}" of usagedb`);
   if ((own === "not yet") !== (note.proofs.length === 0))
     problems.push(`"${name}" says "${own}" with ${note.proofs.length} proofs`);
-  for (const { path, title } of note.proofs) {
-    if (!existsSync(path)) problems.push(`"${name}" is proved by ${path}, which is not there`);
-    else if (!titlesIn(path).has(title))
-      problems.push(`"${name}" is proved by "${title}", which is not in ${path}`);
+  for (const proof of note.proofs) {
+    const problem = problemOfCited(proof);
+    if (problem !== null) problems.push(`"${name}" is proved by ${problem}`);
   }
   for (const [index, tool] of TOOLS.entries()) {
     const word = MARKS.get(others[index] ?? "");

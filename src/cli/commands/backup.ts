@@ -74,12 +74,12 @@ export const restore: Command = {
  */
 async function refuseStrangers(backupFile: string, database: string): Promise<void> {
   if (!existsSync(backupFile)) return;
-  const { openConnection } = await import("../../engine/sqlite/open.ts");
+  const { openUntouched } = await import("../../engine/sqlite/open-untouched.ts");
   const { openForRestore } = await import("../../engine/sqlite/backup.ts");
   const { readLedgerHead } = await import("../../engine/sqlite/ledger.ts");
   const { APPLICATION_ID, applicationIdOf, ownMigrations, tablesOf } =
     await import("../../store/schema.ts");
-  using copy = openConnection(backupFile, { mode: "read" });
+  using copy = openUntouched(backupFile, undefined, { mayHaveNames: true });
   const applicationId = applicationIdOf(copy);
   if (existsSync(database)) {
     using live = openForRestore(database);

@@ -1,9 +1,11 @@
 import { resolve } from "node:path";
+import { refuseUrl } from "../../engine/sqlite/database-url.ts";
 import { readKeptContents } from "../../ingest/hooks/hook-event.ts";
 import { readOrMakeToken, tokenPath } from "../../serve/token-file.ts";
 import { type ArgValues, type Command, type CommandContext, GLOBAL_ARGS } from "../command.ts";
 import { DEFAULT_HOOK_PORT, type HookTarget, statusLineFor } from "../hook-settings.ts";
 import { numberArg } from "../number-flag.ts";
+import { ownProgram } from "../own-program.ts";
 import { claudeSettingsPath, databasePath } from "../paths.ts";
 import { withHooks, withoutHooks } from "../settings-edit.ts";
 import { readSettings, replaceSettings } from "../settings-file.ts";
@@ -62,7 +64,7 @@ export const hookInstall: Command = {
   ],
   run: async (context) => {
     const { args } = context;
-    const program = ownProgram();
+    const program = ownProgram().map(shellWord).join(" ");
     const hooks = targetOf(context, program);
     const database = optionOf("--db", dbArg(args));
     const color = args["color"] === true ? " --color" : "";
@@ -179,17 +181,6 @@ function urlOf(args: ArgValues): string {
   return `http://127.0.0.1:${port}/events${query}`;
 }
 
-/**
- * The shell words that run this program from any folder. Hooks run in the folder of whatever project is open, whose
- * own `.env` and `bunfig.toml` must have no say.
- */
-function ownProgram(): string {
-  const main = Bun.main;
-  if (main.startsWith("/$bunfs/") || main.startsWith("B:\\~BUN"))
-    return shellWord(process.execPath);
-  return `${shellWord(process.execPath)} --no-env-file --config=/dev/null ${shellWord(main)}`;
-}
-
 function textArg(args: ArgValues, name: string): string | undefined {
   const value = args[name];
   return typeof value === "string" ? value : undefined;
@@ -197,7 +188,7 @@ function textArg(args: ArgValues, name: string): string | undefined {
 
 function dbArg(args: ArgValues): string | undefined {
   const database = textArg(args, "db");
-  return database === undefined ? undefined : resolve(database);
+  return database === undefined ? undefined : resolve(refuseUrl(database));
 }
 
 function optionOf(name: string, value: string | undefined): string {

@@ -5,6 +5,7 @@ import { numberArg } from "../number-flag.ts";
 import { databasePath } from "../paths.ts";
 
 const DEFAULT_LIMIT = 1000;
+const MAX_ANSWER_BYTES = 250_000_000;
 const MAX_LIMIT = 10_000_000;
 const DEFAULT_TIMEOUT_MS = 10_000;
 
@@ -36,7 +37,12 @@ export const query: Command = {
   run: async ({ args, env, output, interruptSignal }) => {
     const limit = numberArg(args, "limit", { from: 1, to: MAX_LIMIT }) ?? DEFAULT_LIMIT;
     const result = await askGuest(
-      { path: databasePath(args["db"], env), sql: String(args["sql"]), maxRows: limit },
+      {
+        path: databasePath(args["db"], env),
+        sql: String(args["sql"]),
+        maxRows: limit,
+        maxBytes: MAX_ANSWER_BYTES,
+      },
       {
         timeoutMs: durationArg(args, "timeout") ?? DEFAULT_TIMEOUT_MS,
         signal: interruptSignal(),
@@ -46,9 +52,8 @@ export const query: Command = {
     output.json(result.rows.map((row) => objectOf(result, row)));
     if (output.isJson) return 0;
     if (args["csv"] === true) {
-      const { stringify } = await import("csv-stringify/sync");
-      const text = stringify([result.columns, ...result.rows], { escape_formulas: true });
-      output.text(text.trimEnd());
+      const { renderCsv } = await import("../csv.ts");
+      output.text(await renderCsv([result.columns, ...result.rows]));
       return 0;
     }
     const { renderTable } = await import("../table.ts");

@@ -4,6 +4,7 @@ import { proveMigrations } from "../../engine/sqlite/prove/prove.ts";
 import { type ArgValues, type Command, GLOBAL_ARGS } from "../command.ts";
 import { DIR_ARG, migrationSource } from "../migration-source.ts";
 import { numberArg } from "../number-flag.ts";
+import { ownProgram } from "../own-program.ts";
 import { renderTopic, renderVerdict } from "../render-proof.ts";
 
 const DEFAULT_ROWS = 20;
@@ -81,7 +82,7 @@ const isFine = (checks: readonly { readonly status: string }[]): boolean =>
 
 /** This very program, told to migrate. */
 function starterOf(directory: ArgValues[string]): (databasePath: string) => readonly string[] {
-  const command = [...program(), "migrate", "up", "--json", ...dirFlag(directory)];
+  const command = [...ownProgram(), "migrate", "up", "--json", ...dirFlag(directory)];
   return (databasePath) => [...command, `--db=${databasePath}`];
 }
 
@@ -89,22 +90,13 @@ function starterOf(directory: ArgValues[string]): (databasePath: string) => read
 function crasherOf(
   directory: ArgValues[string],
 ): (job: CrashJob, killAt: number) => readonly string[] {
-  const command = [...program(), "migrate", "test-crash", ...dirFlag(directory)];
+  const command = [...ownProgram(), "migrate", "test-crash", ...dirFlag(directory)];
   return ({ databasePath, direction, target }, killAt) => [
     ...command,
     `--db=${databasePath}`,
     `--${direction}=${target}`,
     `--at=${killAt}`,
   ];
-}
-
-/** A compiled binary is its own program. */
-function program(): readonly string[] {
-  const isCompiled = import.meta.path.startsWith("/$bunfs/");
-  const script = (): string => Bun.fileURLToPath(import.meta.resolve("../bin.ts"));
-  return isCompiled
-    ? [process.execPath]
-    : [process.execPath, "--no-env-file", "--config=/dev/null", script()];
 }
 
 const dirFlag = (directory: ArgValues[string]): readonly string[] =>

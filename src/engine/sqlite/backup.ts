@@ -17,6 +17,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { Database } from "bun:sqlite";
 import { InputError, OperationError, type UsageDbError } from "../../errors.ts";
 import { Connection } from "./connection.ts";
+import { isCompanion } from "./file-links.ts";
 import { DEFAULT_BUSY_TIMEOUT_MS, openConnection } from "./open.ts";
 import { quoteIdentifier } from "./quote.ts";
 import { toUsageDbError } from "./sqlite-errors.ts";
@@ -48,7 +49,7 @@ const HASH_CHUNK_BYTES = 1 << 20;
  */
 export function backupDatabase(connection: Connection, target: string): BackupReport {
   const path = resolve(target);
-  refuseTarget(path);
+  refuseTarget(path, connection.path);
   const draft = join(dirname(path), `.${basename(path)}.${crypto.randomUUID()}.partial`);
   try {
     // Exclusive creation never follows a planted link; VACUUM INTO accepts an empty file and keeps its mode.
@@ -181,12 +182,17 @@ async function replaceContent(
   }
 }
 
-function refuseTarget(path: string): void {
+function refuseTarget(path: string, database: string): void {
   const taken = [path, hashPath(path)].find(
     (name) => lstatSync(name, { throwIfNoEntry: false }) !== undefined,
   );
-  if (taken === undefined && existsSync(dirname(path))) return;
-  const observed = taken === undefined ? "its folder does not exist" : `${taken} exists`;
+  const isPart = isCompanion(path, database);
+  if (taken === undefined && !isPart && existsSync(dirname(path))) return;
+  const observed = isPart
+    ? "SQLite takes that name for a part of the database"
+    : taken === undefined
+      ? "its folder does not exist"
+      : `${taken} exists`;
   throw new InputError(
     "BACKUP_TARGET_INVALID",
     `Cannot back up to ${path}: ${observed}, expected a new file in a folder that exists`,
@@ -219,6 +225,8 @@ function copyInto(connection: Connection, draft: string): void {
 function verifyCopy(path: string): Record<string, number> {
   try {
     using copy = new Connection(new Database(path, { readonly: true }), path);
+    // It may be from anywhere, and the check runs its CHECKs and generated columns.
+    copy.runOnce("PRAGMA trusted_schema = OFF");
     const problems = copy.readOnce("PRAGMA integrity_check(5)").flat();
     if (problems.length !== 1 || problems[0] !== "ok") throw unverified(path, String(problems[0]));
     return countRows(copy);

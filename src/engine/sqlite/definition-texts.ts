@@ -1,4 +1,5 @@
 /** What only the text of a CREATE statement tells: its clauses, in a canonical form. */
+import { unquoteName } from "../../migration/table-definition.ts";
 import { nextToken, scanTokens, type Token } from "../../migration/sql-scanner.ts";
 
 /** The parts of a CREATE TABLE's outer parentheses, canonical. */
@@ -12,11 +13,23 @@ export function definitionsOf(sql: string): string[] {
     if (text === "(" && depth++ === 0) start = end;
     const isEnd = text === ")" && --depth === 0;
     if (isEnd || (text === "," && depth === 1)) {
-      definitions.push(plainSql(sql.slice(start, at)));
+      definitions.push(plainDefinition(sql.slice(start, at)));
       start = end;
     }
   }
   return definitions;
+}
+
+/** Words that begin a constraint where no quotes are around them. */
+const CONSTRAINT_WORDS = /^(?:CONSTRAINT|PRIMARY|UNIQUE|CHECK|FOREIGN)$/i;
+
+/** A column that is called like the beginning of a constraint keeps the quotes that make it one. */
+function plainDefinition(sql: string): string {
+  const plain = plainSql(sql);
+  const first = [...scanTokens(sql)].find(({ kind }) => kind !== "comment");
+  if (first?.kind !== "identifier") return plain;
+  const name = unquoteName(sql.slice(first.start, first.end));
+  return CONSTRAINT_WORDS.test(name) ? `"${name}"${plain.slice(name.length)}` : plain;
 }
 
 /** What no pragma tells of a column or constraint: collation, conflict clause, deferral, AUTOINCREMENT. */

@@ -29,6 +29,9 @@ const LOOKS: ReadonlySet<string> = new Set([
   "table_xinfo",
 ]);
 
+/** A value, or a row of the file: `zeroblob(1e9)` is short to write. */
+const MAX_VALUE_BYTES = 64 << 20;
+
 /** How long a reader waits for a lock that keeps even readers out. */
 const TIMEOUT_MS = 5000;
 
@@ -46,7 +49,11 @@ export function runGuestQuery(
   prepareFile(file, "existing");
   const text = onlyStatement(sql);
   const { DatabaseSync } = require("node:sqlite") as typeof import("node:sqlite");
-  const database = new DatabaseSync(file, { readOnly: true, timeout: TIMEOUT_MS });
+  const database = new DatabaseSync(file, {
+    readOnly: true,
+    timeout: TIMEOUT_MS,
+    limits: { length: MAX_VALUE_BYTES },
+  });
   try {
     database.exec("PRAGMA trusted_schema = OFF");
     database.setAuthorizer(authorize);

@@ -4,8 +4,17 @@
  * It is no lock: SQLite's own is the only one, so a note that a killed process left behind keeps nobody out. It is
  * written inside the lock, so what it says of its writer is true as long as the lock is held.
  */
-import { closeSync, constants, openSync, readFileSync, unlinkSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
 import { pid as ownPid } from "node:process";
+import { describeLink } from "./file-links.ts";
 import { IN_MEMORY } from "./open.ts";
 
 export interface LockNote {
@@ -40,7 +49,7 @@ export class LockNoteWriter {
     try {
       // Never through a planted link: the file is overwritten.
       const { O_CREAT, O_RDWR, O_NOFOLLOW } = constants;
-      this.#descriptor ??= openSync(this.#path, O_CREAT | O_RDWR | O_NOFOLLOW, 0o600);
+      this.#descriptor ??= openOwn(this.#path, O_CREAT | O_RDWR | O_NOFOLLOW);
       const text = Buffer.from(JSON.stringify({ pid: ownPid, ...note }));
       const padding = Buffer.alloc(Math.max(0, this.#longest - text.length), " ");
       const whole = Buffer.concat([text, padding]);
@@ -65,6 +74,15 @@ export class LockNoteWriter {
       closeSync(descriptor);
     }
   }
+}
+
+/** Refuses a link before a byte of it is written, in the file system's own words. */
+function openOwn(path: string, flags: number): number {
+  const descriptor = openSync(path, flags, 0o600);
+  const observed = describeLink(fstatSync(descriptor));
+  if (observed === null) return descriptor;
+  closeSync(descriptor);
+  throw Object.assign(new Error(observed), { syscall: "open" });
 }
 
 /** The note at a path; null when there is none, or none that can be read. */

@@ -1,6 +1,7 @@
 /** Opening somebody else's database so that nothing done with it can change a byte of it. */
 import { Database } from "bun:sqlite";
 import { Connection } from "./connection.ts";
+import type { LinkRule } from "./file-links.ts";
 import { checkPath, DEFAULT_BUSY_TIMEOUT_MS, prepareFile } from "./open.ts";
 import { readerFailure } from "./reader-failure.ts";
 import { toUsageDbError } from "./sqlite-errors.ts";
@@ -13,9 +14,13 @@ import { toUsageDbError } from "./sqlite-errors.ts";
  * @throws {OperationError} DATABASE_NOT_FOUND, DATABASE_NOT_SQLITE, DATABASE_BUSY, or DATABASE_READONLY in
  *   a folder where a reader may not make the files that WAL mode needs.
  */
-export function openUntouched(path: string, busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS): Connection {
+export function openUntouched(
+  path: string,
+  busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS,
+  rule: LinkRule = {},
+): Connection {
   const file = checkPath(path);
-  prepareFile(file, "existing");
+  prepareFile(file, "existing", rule);
   let connection: Connection | null = null;
   try {
     connection = new Connection(new Database(file, { readonly: true }), file);

@@ -10,6 +10,8 @@ import {
   type UsageDbError,
 } from "../../errors.ts";
 import { Connection } from "./connection.ts";
+import { refuseUrl } from "./database-url.ts";
+import { findLink, type LinkRule } from "./file-links.ts";
 import { isSqliteError, SQLITE_BUSY, toUsageDbError } from "./sqlite-errors.ts";
 
 export const IN_MEMORY = ":memory:";
@@ -116,11 +118,15 @@ export function checkPath(path: unknown): string {
   }
   if (path.includes("\0")) return refusePath("", "it contains a NUL byte");
   if (path === IN_MEMORY) return path;
-  return resolve(path);
+  return resolve(refuseUrl(path));
 }
 
 /** Returns the file's size in bytes, creating it when it is missing and may be. */
-export function prepareFile(file: string, mode: "create" | "existing" | "read"): number {
+export function prepareFile(
+  file: string,
+  mode: "create" | "existing" | "read",
+  rule: LinkRule = {},
+): number {
   let stat = statOf(file);
   if (stat === undefined) {
     if (mode !== "create") {
@@ -132,14 +138,20 @@ export function prepareFile(file: string, mode: "create" | "existing" | "read"):
         },
       );
     }
-    if (createFile(file)) return 0;
+    if (createFile(file)) {
+      refuseLink(file);
+      return 0;
+    }
     stat = statOf(file);
   }
   if (stat === undefined) return refusePath(file, "it vanished while it was opened");
-  if (stat.isSymbolicLink()) return refusePath(file, "it is a symbolic link");
-  if (stat.isDirectory()) return refusePath(file, "it is a directory");
-  if (!stat.isFile()) return refusePath(file, "it is a special file");
+  refuseLink(file, rule);
   return stat.size;
+}
+
+function refuseLink(file: string, rule: LinkRule = {}): void {
+  const link = findLink(file, rule);
+  if (link !== null) refusePath(link.path, link.observed);
 }
 
 function statOf(file: string): Stats | undefined {

@@ -26,10 +26,10 @@ export function versionWhenUpToDate(
  */
 export function peekLedgerHead(path: string, busyTimeoutMs: number): LedgerHead | null {
   // Loaded here, because a status line, which never gets here, takes a fifth of its time to load it.
-  const { lstatSync } = require("node:fs") as typeof import("node:fs");
+  const { findLink } = require("./file-links.ts") as typeof import("./file-links.ts");
   let database: Database | null = null;
   try {
-    if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return null;
+    if (findLink(path) !== null) return null;
     database = new Database(path, { create: false, readwrite: true });
     database.run(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
     const statement = database.prepare<unknown, []>(LEDGER_HEAD_SQL);

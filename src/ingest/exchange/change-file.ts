@@ -13,15 +13,17 @@ import {
   writeSync,
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { createInterface } from "node:readline";
 import { createZstdDecompress } from "node:zlib";
 import { InputError, OperationError } from "../../errors.ts";
+import { FORMAT, refuseOtherFile } from "./change-target.ts";
 import type { EventRow, MessageRow, SessionRow } from "./rows.ts";
 
-const FORMAT = "usagedb-changes";
 const VERSION = 1;
 /** Lines are compressed in frames of about this size: little memory, and hardly a worse ratio. */
 const FRAME_BYTES = 1 << 20;
+/** Far more than an event takes; a few kilobytes of zstd may expand to anything. */
+const MAX_LINE_BYTES = 256 << 20;
+const LINE_FEED = 10;
 
 export interface ChangeHeader {
   readonly format: typeof FORMAT;
@@ -61,9 +63,10 @@ export class ChangeFileWriter implements Disposable {
   #size = 0;
   #isOpen = true;
 
-  /** @throws {InputError} CHANGE_FILE_INVALID when the target cannot be made. */
+  /** @throws {InputError} CHANGE_FILE_INVALID when the target cannot be made, or is there and is something else. */
   constructor(path: string, header: Pick<ChangeHeader, "host" | "exportedAt" | "sinceMs">) {
     this.#path = resolve(path);
+    refuseOtherFile(this.#path);
     this.#draft = join(
       dirname(this.#path),
       `.${basename(this.#path)}.${crypto.randomUUID()}.partial`,
@@ -153,9 +156,9 @@ export async function checkChangeFile(
     if (trailer !== null) throw refuse(path, "it goes on behind its end", "a whole change file");
     const value = parse(path, line);
     if (header === null) header = checkHeader(path, value);
-    else if ("session" in value) counts.sessions++;
-    else if ("message" in value) counts.messages++;
-    else if ("event" in value) counts.events++;
+    else if (isRecord(value["session"])) counts.sessions++;
+    else if (isMessage(value["message"])) counts.messages++;
+    else if (isRecord(value["event"])) counts.events++;
     else if ("end" in value) trailer = value as unknown as Trailer;
     else throw refuse(path, "it has a line of an unknown kind", "a file of this version");
     if (trailer === null) hasher.update(`${line}\n`);
@@ -166,6 +169,16 @@ export async function checkChangeFile(
   return { header, counts };
 }
 
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** What is looked at before the store checks the rest, as it does for every row. */
+function isMessage(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { agent, model, timestamp } = value;
+  return typeof agent === "string" && typeof model === "string" && Number.isSafeInteger(timestamp);
+}
+
 /** The rows of a file that was checked. */
 export async function* readChanges(path: string): AsyncGenerator<ChangeRow> {
   for await (const line of linesOf(path)) {
@@ -174,11 +187,28 @@ export async function* readChanges(path: string): AsyncGenerator<ChangeRow> {
   }
 }
 
+/**
+ * The lines of a file, expanded piece by piece. Ended by a line feed alone: what people wrote may have every other
+ * character that ends a line somewhere.
+ */
 async function* linesOf(path: string): AsyncGenerator<string> {
   try {
     const input = createReadStream(path).on("error", (error) => stream.destroy(error));
     const stream = createZstdDecompress();
-    yield* createInterface({ input: input.pipe(stream), crlfDelay: Infinity });
+    let rest: Buffer[] = [];
+    let restBytes = 0;
+    for await (const chunk of input.pipe(stream) as AsyncIterable<Buffer>) {
+      let start = 0;
+      for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, start)) {
+        yield Buffer.concat([...rest, chunk.subarray(start, end)]).toString();
+        [rest, restBytes, start] = [[], 0, end + 1];
+      }
+      rest.push(chunk.subarray(start));
+      restBytes += chunk.length - start;
+      if (restBytes > MAX_LINE_BYTES)
+        throw refuse(path, "a line is longer than 256 MB", "a file as it was written");
+    }
+    if (restBytes > 0) yield Buffer.concat(rest).toString();
   } catch (cause) {
     if (cause instanceof InputError) throw cause;
     throw refuse(path, codeOf(cause), "a readable change file", cause);

@@ -1,4 +1,7 @@
 /** What this database knows, as a file for another one. */
+import { resolve } from "node:path";
+import { isCompanion } from "../../engine/sqlite/file-links.ts";
+import { InputError } from "../../errors.ts";
 import { checkInteger } from "../../store/checks.ts";
 import type { UsageStore } from "../../store/usage-store.ts";
 import { type ChangeCounts, ChangeFileWriter } from "./change-file.ts";
@@ -13,8 +16,8 @@ export interface ExportOptions {
 const PAGE_ROWS = 5000;
 
 /**
- * Writes a change file, in the place of one that was there; others go on writing meanwhile.
- * @throws {InputError} CHANGE_FILE_INVALID when the file cannot be made.
+ * Writes a change file, in the place of an earlier one only; others go on writing meanwhile.
+ * @throws {InputError} CHANGE_FILE_INVALID when the file cannot be made, or is there and is something else.
  */
 export function exportChanges(
   store: UsageStore,
@@ -23,6 +26,7 @@ export function exportChanges(
 ): ChangeCounts & { readonly host: string } {
   checkInteger("sinceMs", sinceMs, 0, Number.MAX_SAFE_INTEGER);
   const host = store.host();
+  refuseOwnFile(store.connection.path, resolve(path));
   using file = new ChangeFileWriter(path, { host, exportedAt: store.now(), sinceMs });
   let done = 0;
   return store.connection.reading(() => {
@@ -34,6 +38,15 @@ export function exportChanges(
     for (const event of eventsOf(store, sinceMs)) file.add({ event });
     return { ...file.finish(), host };
   });
+}
+
+function refuseOwnFile(database: string, path: string): void {
+  if (path !== database && !isCompanion(path, database)) return;
+  throw new InputError(
+    "CHANGE_FILE_INVALID",
+    `Cannot export to ${path}: it is a part of the database, expected a name of its own`,
+    { details: { path, observed: "a part of the database" }, hint: "Name another file." },
+  );
 }
 
 function sessionsOf({ connection }: UsageStore, sinceMs: number): SessionRow[] {

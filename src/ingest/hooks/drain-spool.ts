@@ -1,6 +1,6 @@
 /** Brings what is spooled into the database, each event once, in short transactions. */
-import { closeSync, constants, openSync } from "node:fs";
-import { UsageDbError } from "../../errors.ts";
+import { closeSync, constants, lstatSync, openSync } from "node:fs";
+import { OperationError, UsageDbError } from "../../errors.ts";
 import { createLineBuffer, readLines } from "../line-reader.ts";
 import type { HookEvent } from "./hook-event.ts";
 import { Spool, spoolPath } from "./spool.ts";
@@ -70,7 +70,7 @@ interface Batch {
 function* batchesOf(file: string): Generator<Batch> {
   let descriptor: number;
   try {
-    descriptor = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+    descriptor = openTaken(file);
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return;
     throw error;
@@ -92,6 +92,26 @@ function* batchesOf(file: string): Generator<Batch> {
   } finally {
     closeSync(descriptor);
   }
+}
+
+/**
+ * A name like that of a taken file may have been given to anything: a pipe would be waited for without end.
+ * @throws {OperationError} SPOOL_FAILED.
+ */
+function openTaken(file: string): number {
+  const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+  const stat = lstatSync(file);
+  const observed = stat.isSymbolicLink()
+    ? "it is a symbolic link"
+    : stat.isFile()
+      ? null
+      : "it is no regular file";
+  if (observed === null) return openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  throw new OperationError(
+    "SPOOL_FAILED",
+    `Cannot read ${file}: ${observed}, expected a file of spooled events`,
+    { details: { path: file, observed }, hint: "Look at who put it there, and take it away." },
+  );
 }
 
 function storeBatch(sink: EventSink, spool: Spool, { events, refused }: Batch): DrainReport {

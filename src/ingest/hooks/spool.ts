@@ -128,9 +128,11 @@ export class Spool implements Disposable {
 
 function openForAppending(path: string): number {
   const descriptor = openSync(path, APPENDING, 0o600);
-  if (fstatSync(descriptor).isFile()) return descriptor;
+  const stat = fstatSync(descriptor);
+  // A hard link would be another file's end.
+  if (stat.isFile() && stat.nlink <= 1) return descriptor;
   closeSync(descriptor);
-  throw new Error("it is not a regular file");
+  throw new Error(stat.isFile() ? `it has ${stat.nlink} names` : "it is not a regular file");
 }
 
 function writeWhole(descriptor: number, bytes: Buffer): void {

@@ -38,7 +38,8 @@ export function pageStatements(connection: Connection): Map<MessageTable, string
   const applicationId = Number(connection.readOnce("PRAGMA application_id")[0]?.[0]);
   if (applicationId === APPLICATION_ID) refuse("it is a database of usagedb");
   const tables = connection
-    .readOnce("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+    // A virtual table has no page of its own, and would run code of its module.
+    .readOnce("SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 ORDER BY name")
     .map(([name]) => String(name));
   const statements = new Map<MessageTable, string>();
   for (const table of MESSAGE_TABLES) {

@@ -1,5 +1,7 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, it } from "bun:test";
+import { askGuest } from "../../../src/cli/guest-process.ts";
+import { errorOfAsync } from "../../support/error-of.ts";
 import { type TempFolder, tempFolder } from "../../support/temp-folder.ts";
 import { type CliResult, spawnCli } from "../spawn-cli.ts";
 
@@ -81,6 +83,23 @@ describe("usagedb query", () => {
       stderr: expect.stringContaining("QUERY_TIMEOUT"),
       exitCode: 4,
     });
+  });
+
+  it("refuses a value and an answer that would fill the memory", async () => {
+    using work = prepared();
+    for (const sql of ["SELECT length(zeroblob(100000000))", "SELECT hex(zeroblob(40000000))"]) {
+      const { stdout, stderr, exitCode } = await work.ask(sql);
+      expect({ sql, stdout, exitCode }).toEqual({ sql, stdout: "", exitCode: 2 });
+      expect(stderr).toContain("too big");
+    }
+    const asked = { path: work.at("x.db"), sql: "SELECT hex(zeroblob(400)) FROM t", maxRows: 9 };
+    const rules = { timeoutMs: 5000, signal: new AbortController().signal };
+    const error = await errorOfAsync(askGuest({ ...asked, maxBytes: 2000 }, rules));
+    expect([error.code, error.message]).toEqual([
+      "QUERY_REFUSED",
+      expect.stringContaining("more than 0.002 MB"),
+    ]);
+    expect((await askGuest({ ...asked, maxBytes: 3000 }, rules)).rows).toHaveLength(3);
   });
 
   it("refuses a file that is not there, and one that is no database", async () => {

@@ -64,7 +64,7 @@ describe("backupDatabase()", () => {
     using connection = openConnection(database(folder, "live.db", 1));
     writeFileSync(folder.at("taken.db"), "precious");
     symlinkSync(folder.at("elsewhere.db"), folder.at("link.db"));
-    for (const target of ["taken.db", "link.db", "none/copy.db", "live.db"]) {
+    for (const target of ["taken.db", "link.db", "none/copy.db", "live.db", "live.db-journal"]) {
       expect(errorOf(() => backupDatabase(connection, folder.at(target))).code).toBe(
         "BACKUP_TARGET_INVALID",
       );

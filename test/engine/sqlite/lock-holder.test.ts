@@ -1,4 +1,4 @@
-import { existsSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "bun:test";
 import type { LockHolder } from "../../../src/engine/driver.ts";
 import type { MigrationEvent } from "../../../src/engine/migrator.ts";
@@ -78,16 +78,19 @@ describe("readLockHolder()", () => {
     expect(existsSync(lockNotePath(path))).toBe(false);
   });
 
-  it("never writes through a planted link, and goes on without a note", () => {
+  it.each([
+    ["symbolic", symlinkSync],
+    ["hard", linkSync],
+  ])("never writes through a planted %s link, and goes on without a note", (_, plant) => {
     using folder = tempFolder();
     const path = folder.at("x.db");
     const victim = folder.at("victim");
     writeFileSync(victim, "precious");
-    symlinkSync(victim, lockNotePath(path));
+    plant(victim, lockNotePath(path));
     using db = openConnection(path);
     migratorOver(db, listOf("CREATE TABLE a (x)")).up();
     expect(appliedVersions(db)).toEqual([1]);
-    expect(statSync(victim).size).toBe("precious".length);
+    expect(readFileSync(victim, "utf8")).toBe("precious");
   });
 
   it.each(["", "{", "[]", '{"pid":"1"}', '{"pid":1,"actor":2,"since":3,"step":"x"}'])(

@@ -29,6 +29,11 @@ describe("describeSchema() and diffSchemas()", () => {
       "CREATE TABLE t (a TEXT); ALTER TABLE t ADD COLUMN b INT",
     ],
     [
+      "how a column that is called like a constraint is quoted",
+      'CREATE TABLE t ("check" TEXT NOT NULL COLLATE NOCASE, "primary" INT COLLATE RTRIM)',
+      "CREATE TABLE t ([primary] INT COLLATE RTRIM, `check` TEXT COLLATE NOCASE NOT NULL)",
+    ],
+    [
       "a column that came and went",
       "CREATE TABLE t (a TEXT)",
       "CREATE TABLE t (a TEXT, b); ALTER TABLE t DROP COLUMN b",

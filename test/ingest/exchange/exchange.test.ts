@@ -1,7 +1,7 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
-import type { NewUsageMessage, UsageDb } from "../../../src/index.ts";
+import { type NewUsageMessage, openUsageDb, type UsageDb } from "../../../src/index.ts";
 import { exportChanges } from "../../../src/ingest/exchange/export.ts";
 import { importChanges } from "../../../src/ingest/exchange/import.ts";
 import { verifyRollups } from "../../../src/report/verify.ts";
@@ -87,6 +87,49 @@ describe("exportChanges() and importChanges()", () => {
     expect(exportChanges(clocked.db, folder.at("x"), { sinceMs: NOON })).toMatchObject({
       messages: 1,
     });
+  });
+
+  it("carry texts with every character that ends a line somewhere", async () => {
+    using folder = tempFolder();
+    using there = clockedDb();
+    using here = clockedDb();
+    const text = "a\u2028b\u2029c\rd\r\ne\nf\u0085g\u000bh";
+    const event = { source_app: text, session_id: "s1", hook_event_type: "Stop" };
+    there.db.events.insert({ ...event, payload: { text }, dedupe_key: "once" });
+    record(there.db, [message({ project: text })]);
+    exportChanges(there.db, folder.at("x"));
+    expect(await importChanges(here.db, folder.at("x"))).toMatchObject({ events: { inserted: 1 } });
+    expect(contentOf(here.db)).toEqual(contentOf(there.db));
+  });
+
+  it("replaces an earlier export, and no other file, the database's own least of all", async () => {
+    using folder = tempFolder();
+    const path = folder.at("usage.db");
+    using db = openUsageDb(path);
+    using other = openUsageDb(folder.at("other.db"));
+    other.close();
+    record(db, [message()]);
+    exportChanges(db, folder.at("x"));
+    expect(exportChanges(db, folder.at("x"))).toMatchObject({ messages: 1 });
+    writeFileSync(folder.at("note"), "precious");
+    writeFileSync(folder.at("packed"), Bun.zstdCompressSync("precious"));
+    symlinkSync(folder.at("x"), folder.at("link"));
+    for (const name of [
+      "usage.db",
+      "usage.db-wal",
+      "usage.db-journal",
+      "other.db",
+      "note",
+      "packed",
+      "link",
+    ]) {
+      const error = await errorOfAsync((async () => exportChanges(db, folder.at(name)))());
+      expect([name, error.code]).toEqual([name, "CHANGE_FILE_INVALID"]);
+    }
+    expect(readFileSync(folder.at("note"), "utf8")).toBe("precious");
+    expect(db.connection.readOnce("PRAGMA integrity_check")).toEqual([["ok"]]);
+    using again = openUsageDb(folder.at("other.db"), { mode: "read" });
+    expect(again.messages.bySession("s1")).toEqual([]);
   });
 
   it("refuses a file that was cut, changed, or is something else, and brings nothing in", async () => {

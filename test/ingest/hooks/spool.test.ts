@@ -1,10 +1,12 @@
 import {
   appendFileSync,
   existsSync,
+  linkSync,
   readdirSync,
   readFileSync,
   statSync,
   symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -91,6 +93,27 @@ describe("Spool", () => {
     Bun.spawnSync(["mkfifo", at.folder.at("pipe")]);
     const pipe = new Spool(at.folder.at("pipe"));
     expect(codeOf(() => pipe.append([1]))).toBe("SPOOL_FAILED");
+  });
+
+  it("refuses a file that has another name, and adds nothing to it", () => {
+    using at = fixture();
+    writeFileSync(at.folder.at("victim"), "precious");
+    linkSync(at.folder.at("victim"), at.spool.path);
+    expect(codeOf(() => at.spool.append([1]))).toBe("SPOOL_FAILED");
+    expect(readFileSync(at.folder.at("victim"), "utf8")).toBe("precious");
+  });
+
+  it("names a pipe and a link that are called like taken files, and waits for neither", () => {
+    using at = fixture();
+    writeFileSync(at.folder.at("victim"), JSON.stringify(eventOf(1)));
+    symlinkSync(at.folder.at("victim"), `${at.spool.path}-1-1-x`);
+    expect(codeOf(() => drainBeside(at.db, NOON))).toBe("SPOOL_FAILED");
+    unlinkSync(`${at.spool.path}-1-1-x`);
+    Bun.spawnSync(["mkfifo", `${at.spool.path}-2-2-x`]);
+    at.spool.append([eventOf(2)]);
+    expect(codeOf(() => drainBeside(at.db, NOON))).toBe("SPOOL_FAILED");
+    unlinkSync(`${at.spool.path}-2-2-x`);
+    expect(drainBeside(at.db, NOON)).toMatchObject({ stored: 1 });
   });
 
   it("loses one record to a write that was cut short, and keeps what is left of it for people", () => {

@@ -110,10 +110,19 @@ export const LEDGER_READERS: Readonly<Record<ForeignTool, LedgerReader>> = {
   },
 };
 
-/** The names of a table's columns; none when there is no such table. */
+/** The names of a table's columns; none when there is no such table. A view is none: reading it may take for ever. */
 export function columnsOf(connection: Connection, table: string): string[] {
   return connection
-    .readOnce("SELECT name FROM pragma_table_info(?)", table)
+    .readOnce(
+      `SELECT name
+       FROM pragma_table_info(?1)
+       WHERE EXISTS (
+         SELECT 1
+         FROM sqlite_schema
+         WHERE type = 'table' AND rootpage > 0 AND name = ?1 COLLATE NOCASE
+       )`,
+      table,
+    )
     .map(([name]) => String(name));
 }
 

@@ -1,5 +1,6 @@
 /** Takes a statement apart into its clauses, each a piece of its text. */
-import { type Piece, piecesOf, unquoted } from "./pieces.ts";
+import { unquoteName } from "../../../migration/table-definition.ts";
+import { type Piece, piecesOf } from "./pieces.ts";
 
 export interface Assignment {
   readonly columns: readonly string[];
@@ -85,7 +86,7 @@ export class ClauseReader {
       const left = text.slice(0, equals?.start ?? 0).trim();
       const names = left.startsWith("(") ? left.slice(1, -1).split(",") : [left];
       return {
-        columns: names.map((name) => unquoted(name.trim())),
+        columns: names.map((name) => unquoteName(name.trim())),
         value: text.slice(equals?.end ?? 0).trim(),
       };
     });

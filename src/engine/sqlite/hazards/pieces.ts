@@ -1,5 +1,6 @@
 /** The words of a statement with the depth of the brackets around them. */
 import { nextToken, type Token } from "../../../migration/sql-scanner.ts";
+import { unquoteName } from "../../../migration/table-definition.ts";
 
 /** One token that is not a comment. */
 export interface Piece {
@@ -26,14 +27,8 @@ export function piecesOf(sql: string): Piece[] {
 
 function namesOf({ kind }: Token, text: string): Pick<Piece, "word" | "name"> {
   if (kind === "word") return { word: text.toUpperCase(), name: text };
-  if (kind === "identifier" || kind === "string") return { word: "", name: unquoted(text) };
+  if (kind === "identifier" || kind === "string") return { word: "", name: unquoteName(text) };
   return { word: text, name: "" };
-}
-
-export function unquoted(text: string): string {
-  const quote = text.at(-1) ?? "";
-  if (!/^["'`[]/.test(text)) return text;
-  return text.slice(1, -1).replaceAll(quote + quote, quote);
 }
 
 /** Every word and quoted name of a text, in lower case. */

@@ -1,6 +1,7 @@
 /** The clauses of INSERT, UPDATE and DELETE, as pieces of text that can be put into other statements. */
+import { unquoteName } from "../../../migration/table-definition.ts";
 import { type Assignment, ClauseReader } from "./clause-reader.ts";
-import { namesIn, piecesOf, unquoted } from "./pieces.ts";
+import { namesIn, piecesOf } from "./pieces.ts";
 
 export interface WriteParts {
   readonly verb: "INSERT" | "UPDATE" | "DELETE";
@@ -74,7 +75,7 @@ function insertOf(
     verb: "INSERT",
     table,
     alias,
-    columns: columns?.map(unquoted) ?? null,
+    columns: columns?.map(unquoteName) ?? null,
     source: reader.source(upsertAt),
     upsert: upsertAt === null ? null : reader.has("UPDATE") ? "update" : "nothing",
     sets: [],

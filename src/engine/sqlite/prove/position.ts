@@ -3,6 +3,7 @@ import type { SourcePosition } from "../../../errors.ts";
 import type { Migration, MigrationBody } from "../../../migration/migration.ts";
 import { positionIn, statementsOf } from "../../../migration/sql-body.ts";
 import { scanTokens, type Statement } from "../../../migration/sql-scanner.ts";
+import { unquoteName } from "../../../migration/table-definition.ts";
 import { formatVersion, type Version } from "../../../migration/version.ts";
 
 export interface Origin {
@@ -139,7 +140,7 @@ function createdName(sql: string): string {
     if (kind !== "word" && kind !== "identifier") return name;
     const isQualified = name === "" || sql.slice(0, start).trimEnd().endsWith(".");
     if (!isQualified) return name;
-    name = (kind === "word" ? text : unquote(text)).toLowerCase();
+    name = (kind === "word" ? text : unquoteName(text)).toLowerCase();
   }
   return name;
 }
@@ -150,15 +151,8 @@ export function namesIn(sql: string): Map<string, number> {
   for (const { kind, start, end } of scanTokens(sql)) {
     if (kind !== "word" && kind !== "identifier") continue;
     const text = sql.slice(start, end);
-    const name = kind === "word" ? text : unquote(text);
+    const name = kind === "word" ? text : unquoteName(text);
     if (!names.has(name.toLowerCase())) names.set(name.toLowerCase(), start);
   }
   return names;
-}
-
-/** The name inside double quotes, backticks or brackets. */
-export function unquote(text: string): string {
-  const quote = text.charAt(0);
-  const inner = text.slice(1, -1);
-  return quote === "[" ? inner : inner.replaceAll(quote + quote, quote);
 }

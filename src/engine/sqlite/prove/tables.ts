@@ -1,9 +1,9 @@
 /** The tables of a database as a proof needs them: columns, keys, checks. */
 import { nextToken, scanTokens } from "../../../migration/sql-scanner.ts";
+import { unquoteName } from "../../../migration/table-definition.ts";
 import type { Connection } from "../connection.ts";
 import { closingParenthesis } from "../definition-texts.ts";
 import { ENGINE_TABLES_SQL } from "../ledger-tables.ts";
-import { unquote } from "./position.ts";
 
 export interface TableColumn {
   readonly name: string;
@@ -196,7 +196,7 @@ function checksOf(sql: string, columns: readonly string[]): TableCheck[] {
       const text = sql.slice(token.end, closingParenthesis(sql, token) - 1).trim();
       const isNamed = beforeName?.toUpperCase() === "CONSTRAINT" && name !== undefined;
       checks.push({
-        label: isNamed ? (/^\w/.test(name) ? name : unquote(name)) : text,
+        label: isNamed ? unquoteName(name) : text,
         sql: text,
         columns: columnsIn(text, columns),
       });
@@ -211,7 +211,7 @@ function columnsIn(sql: string, columns: readonly string[]): string[] {
   for (const { kind, start, end } of scanTokens(sql)) {
     const text = sql.slice(start, end);
     if (kind === "word") names.add(text.toLowerCase());
-    if (kind === "identifier") names.add(unquote(text).toLowerCase());
+    if (kind === "identifier") names.add(unquoteName(text).toLowerCase());
   }
   return columns.filter((column) => names.has(column.toLowerCase()));
 }
