@@ -496,6 +496,18 @@ export const ERROR_CATALOGUE = Object.freeze({
     "At least one job of a maintenance run failed; the others ran, and what they did stays.",
     "Read what is said of each job, remove the cause and run `usagedb maintain` again.",
   ),
+  SCHEDULER_MISSING: entry(
+    "operator",
+    1,
+    "This machine has no scheduler that usagedb knows, or not the one that was named.",
+    "Name one with `--scheduler`, or run `usagedb maintain` by whatever runs things here.",
+  ),
+  SCHEDULER_FAILED: entry(
+    "operator",
+    1,
+    "The system's scheduler did not take an entry, or did not keep it as it was given.",
+    "Read what it said; what was there before is kept in the copy that the message names.",
+  ),
   CANCELLED: entry(
     "operator",
     130,

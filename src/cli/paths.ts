@@ -15,18 +15,24 @@ export function databasePath(flag: string | boolean | undefined, env: Env): stri
   const data =
     env["XDG_DATA_HOME"] !== undefined && env["XDG_DATA_HOME"] !== ""
       ? env["XDG_DATA_HOME"]
-      : `${homeOf(env)}/.local/share`;
+      : `${homeFolder(env)}/.local/share`;
   return `${data}/usagedb/usage.db`;
 }
 
 /** The settings of Claude Code for this user: in the first folder that CLAUDE_CONFIG_DIR names, else in ~/.claude. */
 export function claudeSettingsPath(env: Env): string {
   const configured = (env["CLAUDE_CONFIG_DIR"] ?? "").split(",")[0]?.trim() ?? "";
-  return `${configured === "" ? `${homeOf(env)}/.claude` : configured}/settings.json`;
+  return `${configured === "" ? `${homeFolder(env)}/.claude` : configured}/settings.json`;
+}
+
+/** Where this user's programs keep their settings. */
+export function configFolder(env: Env): string {
+  const configured = env["XDG_CONFIG_HOME"] ?? "";
+  return configured === "" ? `${homeFolder(env)}/.config` : configured;
 }
 
 /** @throws {InputError} VALUE_INVALID when the environment names no home. */
-function homeOf(env: Env): string {
+export function homeFolder(env: Env): string {
   const home = env["HOME"] ?? env["USERPROFILE"];
   if (home !== undefined && home !== "") return home;
   throw new InputError(

@@ -121,7 +121,7 @@ function codeOf(error: unknown): string | undefined {
 function refuse(path: string, observed: string, cause?: unknown): never {
   throw new OperationError(
     "SETTINGS_INVALID",
-    `Cannot read ${path}: ${observed}, expected a settings file of Claude Code`,
+    `Cannot read ${path}: ${observed}, expected a text file`,
     { details: { path, observed }, ...(cause === undefined ? {} : { cause }) },
   );
 }

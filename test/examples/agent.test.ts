@@ -54,9 +54,11 @@ describe("examples/agent.ts", () => {
     agent.process.kill("SIGTERM");
     await agent.saw("stopped");
     expect(await agent.process.exited).toBe(0);
-    expect(readdirSync(folder.path).filter((name) => name.startsWith("usage"))).toEqual([
-      "usage.db",
-    ]);
+    expect(
+      readdirSync(folder.path).filter(
+        (name) => name.startsWith("usage") && !name.endsWith("-maintenance"),
+      ),
+    ).toEqual(["usage.db"]);
     using db = openUsageDb(folder.at("usage.db"), { mode: "read" });
     expect(db.messages.count()).toBe(3);
     expect(db.snapshots.listBySession("agent").length).toBeGreaterThanOrEqual(2);

@@ -300,6 +300,18 @@ const MAINTAIN: CommandGroup = {
       load: () =>
         (require("./maintain-status.ts") as typeof import("./maintain-status.ts")).maintainHistory,
     },
+    install: {
+      description: "have the system's scheduler do it",
+      load: () =>
+        (require("./maintain-install.ts") as typeof import("./maintain-install.ts"))
+          .maintainInstall,
+    },
+    uninstall: {
+      description: "take that out again",
+      load: () =>
+        (require("./maintain-install.ts") as typeof import("./maintain-install.ts"))
+          .maintainUninstall,
+    },
   },
 };
 
