@@ -271,11 +271,9 @@ import { maintainWith } from "./src/retention/maintain.ts";
       { stdin: "ignore", stdout: "pipe", stderr: "inherit" },
     );
     await killed.stdout.getReader().read();
-    expect((await errorOfAsync(clocked.db.maintain())).details).toMatchObject({
-      job: "fold",
-      pid: killed.pid,
-    });
-    killed.kill("SIGKILL");
+    const refused = errorOfAsync(clocked.db.maintain());
+    await refused.finally(() => killed.kill("SIGKILL"));
+    expect((await refused).details).toMatchObject({ job: "fold", pid: killed.pid });
     await killed.exited;
     expect((await clocked.db.maintain()).isComplete).toBe(true);
     expect(clocked.db.maintenanceRuns.lastOf("fold")).toMatchObject({

@@ -67,9 +67,10 @@ function machine(...programs: readonly Program[]): Machine {
 
 const OTHERS = "# mine\nMAILTO=me\n5 4 * * * /usr/bin/backup --all # nightly";
 
-/** What cron does with a line: five fields off, `\\%` undone, the rest to a shell with hardly an environment. */
+/** What cron does with a line: five fields off, all up to a bare `%` to a shell with hardly an environment. */
 function runAsCron(line: string, home: string): { readonly exitCode: number | null } {
-  const command = line.split(" ").slice(5).join(" ").replaceAll("\\%", "%");
+  const rest = line.split(" ").slice(5).join(" ");
+  const command = (/^(?:\\%|[^%])*/.exec(rest)?.[0] ?? "").replaceAll("\\%", "%");
   return Bun.spawnSync(["/bin/sh", "-c", command], {
     cwd: home,
     env: { HOME: home, PATH: "/usr/bin:/bin", SHELL: "/bin/sh", LOGNAME: "me" },
@@ -178,6 +179,9 @@ describe("usagedb maintain install with systemd", () => {
     const [service, timer] = units(host);
     const text = host.read(".config", "systemd", "user", String(timer));
     expect(text).toMatch(/^OnCalendar=\*-\*-\* 0\d\/6:\d\d:00$/m);
+    const command = host.read(".config", "systemd", "user", String(service));
+    expect(command).toMatch(/^ExecStart=\/usr\/bin\/env "\/.*" "maintain" "run" /m);
+    expect(command).toContain('/my $$HOME 50%%h \\"n\' data\\\\/usage.db"\n');
     expect(host.read("calls")).toContain(`systemctl --user enable --now ${String(timer)}`);
     expect(host.read("tab")).toBe(OTHERS);
     expect(JSON.parse((await host.run("install", "--every", "6h", "--json")).stdout)).toMatchObject(

@@ -6,7 +6,7 @@ import { errorOf } from "../../support/error-of.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 /** A process that takes the lock, says so, and keeps it until it is killed. */
-async function holder(path: string): Promise<Bun.Subprocess<"ignore", "pipe", "inherit">> {
+async function holder(path: string): Promise<{ kill(): Promise<void> } & AsyncDisposable> {
   const child = Bun.spawn(
     [
       process.execPath,
@@ -22,7 +22,11 @@ async function holder(path: string): Promise<Bun.Subprocess<"ignore", "pipe", "i
   );
   const said = await child.stdout.getReader().read();
   expect(new TextDecoder().decode(said.value)).toBe("held");
-  return child;
+  const kill = async (): Promise<void> => {
+    child.kill("SIGKILL");
+    await child.exited;
+  };
+  return { kill, [Symbol.asyncDispose]: kill };
 }
 
 describe("takeJobLock()", () => {
@@ -44,13 +48,12 @@ describe("takeJobLock()", () => {
     using folder = tempFolder();
     const path = folder.at("usage.db");
     using connection = openConnection(path);
-    const child = await holder(path);
+    await using child = await holder(path);
     expect(takeJobLock(connection)).toBeNull();
     expect(readdirSync(folder.path).filter((name) => name.includes("maintenance"))).toEqual([
       "usage.db-maintenance",
     ]);
-    child.kill("SIGKILL");
-    await child.exited;
+    await child.kill();
     takeJobLock(connection)?.release();
     using lock = takeJobLock(connection);
     expect(lock).not.toBeNull();
