@@ -167,9 +167,9 @@ describe("usagedb maintain install with crontab", () => {
 
 describe("usagedb maintain install with systemd", () => {
   const units = (host: Machine): string[] =>
-    readdirSync(host.folder.at(".config", "systemd", "user")).filter((name) =>
-      /^usagedb-maintain-\w{12}\.(service|timer)$/.test(name),
-    );
+    readdirSync(host.folder.at(".config", "systemd", "user"))
+      .filter((name) => /^usagedb-maintain-\w{12}\.(service|timer)$/.test(name))
+      .sort();
 
   it("writes a service and a timer, switches the timer on, and takes both out again", async () => {
     using host = machine("systemctl", "crontab");
