@@ -1,4 +1,4 @@
-import { describe, expect, it } from "bun:test";
+import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import { statSync } from "node:fs";
 import { InputError } from "../../src/errors.ts";
 import { checkPlans } from "../../src/engine/sqlite/plans.ts";
@@ -13,6 +13,9 @@ import { errorOf, errorOfAsync } from "../support/error-of.ts";
 import { holdLock } from "../support/held-lock.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { clockedDb, NOON } from "../support/usage-db.ts";
+
+// Several processes on a machine that may be busy with other tests.
+setDefaultTimeout(60_000);
 
 const HOUR = 3_600_000;
 const MINUTE = 60_000;
@@ -192,7 +195,7 @@ describe("db.maintain()", () => {
       clocked.db,
       [deleteAll("prune"), failing("vacuum", new Error("no")), failing("backup", new Error("no"))],
       {
-        maxMs: 600,
+        maxMs: 1000,
         onEvent: (event) => {
           if (event.type === "started") started.push(event.job);
         },

@@ -1,10 +1,13 @@
-import { describe, expect, it, spyOn } from "bun:test";
+import { describe, expect, it, setDefaultTimeout, spyOn } from "bun:test";
 import { openUsageDb, startMaintenance } from "../../src/index.ts";
 import { takeJobLock } from "../../src/engine/sqlite/job-lock.ts";
 import type { MaintenanceScheduleEvent } from "../../src/retention/schedule.ts";
 import { errorOf } from "../support/error-of.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { clockedDb } from "../support/usage-db.ts";
+
+// Several processes on a machine that may be busy with other tests.
+setDefaultTimeout(60_000);
 
 /** What a schedule hands to Bun, so that a test need not wait for the minute; stopping and all else is Bun's own. */
 async function ticksOf(work: (tick: () => Promise<void>) => Promise<void>): Promise<void> {

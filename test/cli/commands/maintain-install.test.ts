@@ -1,4 +1,4 @@
-import { describe, expect, it } from "bun:test";
+import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import {
   chmodSync,
   existsSync,
@@ -11,6 +11,9 @@ import {
 import { openUsageDb } from "../../../src/index.ts";
 import { tempFolder, type TempFolder } from "../../support/temp-folder.ts";
 import { type CliResult, spawnCli } from "../spawn-cli.ts";
+
+// Several processes on a machine that may be busy with other tests.
+setDefaultTimeout(60_000);
 
 /** Schedulers of its own on PATH: programs that answer as the real ones do, over files in the home. */
 const CRONTAB = `#!/bin/sh

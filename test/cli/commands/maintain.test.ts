@@ -1,10 +1,13 @@
-import { describe, expect, it } from "bun:test";
+import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import { existsSync } from "node:fs";
 import { openUsageDb } from "../../../src/index.ts";
 import { takeJobLock } from "../../../src/engine/sqlite/job-lock.ts";
 import { REGISTERED_JOBS } from "../../../src/retention/jobs.ts";
 import { tempFolder, type TempFolder } from "../../support/temp-folder.ts";
 import { type CliResult, spawnCli } from "../spawn-cli.ts";
+
+// Several processes on a machine that may be busy with other tests.
+setDefaultTimeout(60_000);
 
 const run = (folder: TempFolder, ...argv: string[]): Promise<CliResult> =>
   spawnCli([...argv, "--db", folder.at("usage.db")]);

@@ -1,9 +1,12 @@
-import { describe, expect, it } from "bun:test";
+import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { jobLockPath, takeJobLock } from "../../../src/engine/sqlite/job-lock.ts";
 import { openConnection } from "../../../src/engine/sqlite/open.ts";
 import { errorOf } from "../../support/error-of.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
+
+// Several processes on a machine that may be busy with other tests.
+setDefaultTimeout(60_000);
 
 /** A process that takes the lock, says so, and keeps it until it is killed. */
 async function holder(path: string): Promise<{ kill(): Promise<void> } & AsyncDisposable> {
