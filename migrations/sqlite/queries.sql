@@ -119,11 +119,19 @@ SELECT source_id FROM usage_sources WHERE path = ?;
 
 -- query: messages of one id
 -- expect: SEARCH usage_message_rows USING INDEX idx_usage_message_rows_key (message_id=?)
-SELECT id, request_id, session_name_id, project_name_id, model_name_id, timestamp, is_sidechain, input_tokens,
-  output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reported_cost_usd, source_id,
-  source_offset
+SELECT id, message_id, request_id, agent_name_id, session_name_id, project_name_id, model_name_id,
+  timestamp, is_sidechain, input_tokens, output_tokens, cache_write_5m_tokens, cache_write_1h_tokens,
+  cache_read_tokens, reported_cost_usd, source_id, source_offset
 FROM usage_message_rows
-WHERE message_id = ? AND agent_name_id = ?;
+WHERE message_id = ?;
+
+-- query: messages of many ids
+-- expect: SEARCH usage_message_rows USING INDEX idx_usage_message_rows_key (message_id=?)
+SELECT id, message_id, request_id, agent_name_id, session_name_id, project_name_id, model_name_id,
+  timestamp, is_sidechain, input_tokens, output_tokens, cache_write_5m_tokens, cache_write_1h_tokens,
+  cache_read_tokens, reported_cost_usd, source_id, source_offset
+FROM usage_message_rows
+WHERE message_id IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- query: when a session was born
 -- expect: SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (session_id=?)

@@ -18,6 +18,8 @@ import { UsageBatch } from "./usage-batch.ts";
 
 /** Found lines a transaction: few enough to keep the write lock short, many enough to be fast. */
 const BATCH_RECORDS = 2500;
+/** With much to read: each batch writes the pages of the index of ids anew, which lie all over it. */
+const BULK_BATCH_RECORDS = 10_000;
 
 /** What a sync found and did, of one agent or of all. */
 export interface SyncFigures {
@@ -60,6 +62,7 @@ export class AgentSync {
   readonly #unreadable: string[] = [];
   #malformedCount = 0;
   #bytesRead = 0;
+  #batchRecords = BATCH_RECORDS;
 
   constructor(store: UsageStore, ingester: Ingester, options: AgentSyncOptions) {
     this.#store = store;
@@ -88,7 +91,8 @@ export class AgentSync {
   }
 
   /** Reads what `plan()` found new. */
-  async read(): Promise<SyncFigures> {
+  async read(isBulk: boolean): Promise<SyncFigures> {
+    if (isBulk) this.#batchRecords = BULK_BATCH_RECORDS;
     const moves = new Moves(this.#goneSources());
     for (const file of this.#changed) await this.#readFile(file, moves);
     this.#batch.flush({ isLast: true });
@@ -124,7 +128,7 @@ export class AgentSync {
       if (!(error instanceof UnreadableError)) throw error;
       this.#reportUnreadable(file.path, error.reason);
     }
-    if (this.#batch.size >= BATCH_RECORDS / 2) await this.#pause(file.path);
+    if (this.#batch.size >= this.#batchRecords / 2) await this.#pause(file.path);
   }
 
   async #readSource(file: TranscriptFile, moves: Moves): Promise<void> {
@@ -149,7 +153,7 @@ export class AgentSync {
         continue;
       }
       this.#batch.add(found, file);
-      if (this.#batch.size < BATCH_RECORDS) continue;
+      if (this.#batch.size < this.#batchRecords) continue;
       // The stamp stays empty until the end is reached, so that an interrupted file is gone on with.
       this.#noteProgress(reader, file, "");
       count();

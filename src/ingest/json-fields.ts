@@ -2,7 +2,7 @@
 import { MAX_TIMESTAMP_MS, MIN_TIMESTAMP_MS } from "../store/checks.ts";
 
 /** No response has ten billion tokens; a few such lines would take every sum beyond what a number can hold. */
-const MAX_TOKENS = 10_000_000_000;
+export const MAX_TOKENS = 10_000_000_000;
 
 export type Fields = Readonly<Record<string, unknown>>;
 

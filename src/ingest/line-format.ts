@@ -14,6 +14,11 @@ export interface LineReader {
   /** Given a parsed line and its byte offset, tells what the line says. */
   read(line: unknown, offset: number): LineRecord | readonly LineRecord[];
   /**
+   * Given a line's bytes, tells what `read` would say of the parsed line; undefined when that takes a parser. For
+   * formats without `state`.
+   */
+  skim?(bytes: Buffer): LineRecord | undefined;
+  /**
    * JSON: what has to be known of the lines read so far. Only for formats whose lines depend on earlier ones;
    * without it a line may be read twice.
    */

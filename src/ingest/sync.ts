@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { describeKind, InputError, OperationError, refuseValue } from "../errors.ts";
+import { withBulkWrites } from "../engine/sqlite/bulk-writes.ts";
 import { checkFunction, checkKeys, checkNonEmpty } from "../store/checks.ts";
 import type { UsageStore } from "../store/usage-store.ts";
 import { AgentSync, type SyncFigures } from "./agent-sync.ts";
@@ -43,6 +44,8 @@ export interface SyncReport extends SyncFigures {
 }
 
 const MAX_LISTED = 100;
+/** So much to read is a first look, or one after a long time. */
+const BULK_BYTES = 16 << 20;
 
 /** What a sync needs of the layers above ingest. */
 export interface SyncReports {
@@ -100,7 +103,11 @@ export async function ingestTranscripts(
     }));
   for (const { run } of runs) progress.bytesTotal += run.plan();
   const agents: AgentFigures[] = [];
-  for (const { agent, run } of runs) agents.push({ agent, ...(await run.read()) });
+  const isBulk = progress.bytesTotal >= BULK_BYTES;
+  const read = async (): Promise<void> => {
+    for (const { agent, run } of runs) agents.push({ agent, ...(await run.read(isBulk)) });
+  };
+  await (isBulk ? withBulkWrites(store.connection, read) : read());
   return { ...sumOf(agents), agents, malformed, unreadable };
 }
 

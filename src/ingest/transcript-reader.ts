@@ -140,7 +140,7 @@ export class TranscriptReader implements SourceReader {
     }
     if (!this.#isLookedAt(bytes)) return NOTHING;
     try {
-      const said = this.#parse(bytes, line.start);
+      const said = this.#lines.skim?.(bytes) ?? this.#parse(bytes, line.start);
       const complain = line.isComplete ? report : undefined;
       if (Array.isArray(said))
         return (said as LineRecord[]).filter((record) => isUsage(record, complain));

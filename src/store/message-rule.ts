@@ -17,22 +17,6 @@ export function outranks(claim: Claim, other: Claim): boolean {
   return claim.request_id !== "" && other.request_id === "";
 }
 
-/**
- * Joins the lines of one response in one session, so that the database is asked once a response: they come close
- * together. Which of two sessions had it is for the database to say.
- */
-export function mergeLines(messages: readonly NewUsageMessage[]): NewUsageMessage[] {
-  const byKey = new Map<string, NewUsageMessage>();
-  for (const message of messages) {
-    const { message_id, request_id, agent, session_id, is_sidechain } = message;
-    const key = `${message_id}\0${request_id}\0${agent}\0${session_id}\0${is_sidechain}`;
-    const known = byKey.get(key);
-    if (known === undefined) byKey.set(key, message);
-    else if (isBetter(message, known)) byKey.set(key, mergeInto(known, message));
-  }
-  return [...byKey.values()];
-}
-
 type Mergeable = Pick<NewUsageMessage, "session_id" | "project" | "reported_cost_usd">;
 
 /** The figures of the better line, with the session and project that had the message first. */

@@ -1,7 +1,8 @@
 /** Messages: the ledger of tokens, one row a model response, and the one dedupe rule that every report shares. */
 import type { Connection, Prepared } from "../engine/sqlite/connection.ts";
-import { isBetter, mergeInto, mergeLines, outranks } from "./message-rule.ts";
+import { isBetter, mergeInto, outranks } from "./message-rule.ts";
 import type { PriceStore } from "./prices.ts";
+import { type StandingMessage, StandingMessages } from "./standing-messages.ts";
 import { UsageNames } from "./usage-names.ts";
 import type { TokenCounts } from "./token-counts.ts";
 import { UsageChanges } from "./usage-changes.ts";
@@ -73,32 +74,11 @@ const COLUMNS = USAGE_MESSAGE_COLUMNS.join(", ");
 
 const SESSION_NAME_ID = "(SELECT name_id FROM usage_names WHERE name = ?)";
 
-/** What has to be known of a message to decide between it and another line of it. */
-type Sibling = TokenCounts &
-  Pick<
-    UsageMessage,
-    | "id"
-    | "request_id"
-    | "timestamp"
-    | "is_sidechain"
-    | "reported_cost_usd"
-    | "source_id"
-    | "source_offset"
-  > & {
-    readonly session_name_id: number;
-    readonly project_name_id: number;
-    readonly model_name_id: number;
-  };
-
 export class UsageMessageStore {
   readonly #connection: Connection;
   readonly #rollups: UsageRollupStore;
   readonly #totals: UsageSessionTotalStore;
   readonly #prices: PriceStore;
-  readonly #siblings: Prepared<Sibling>;
-  readonly #insert: Prepared;
-  readonly #update: Prepared;
-  readonly #delete: Prepared;
   readonly #birth: Prepared;
 
   constructor(connection: Connection, { rollups, sessionTotals, prices }: UsageMessageStores) {
@@ -106,38 +86,9 @@ export class UsageMessageStore {
     this.#rollups = rollups;
     this.#totals = sessionTotals;
     this.#prices = prices;
-    this.#siblings = connection.prepare<Sibling>(
-      `SELECT id, request_id, session_name_id, project_name_id, model_name_id, timestamp, is_sidechain, input_tokens,
-         output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reported_cost_usd, source_id,
-         source_offset
-       FROM usage_message_rows
-       WHERE message_id = ? AND agent_name_id = ?`,
-      "read messages",
-    );
-    this.#insert = connection.prepare(
-      `INSERT INTO usage_message_rows (
-         message_id, request_id, agent_name_id, session_name_id, project_name_id, model_name_id, host_name_id, timestamp,
-         is_sidechain, input_tokens, output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens,
-         reported_cost_usd, source_id, source_offset
-       )
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      "store a message",
-    );
-    this.#update = connection.prepare(
-      `UPDATE usage_message_rows SET
-         session_name_id = ?, project_name_id = ?, model_name_id = ?, timestamp = ?, is_sidechain = ?, input_tokens = ?, output_tokens = ?,
-         cache_write_5m_tokens = ?, cache_write_1h_tokens = ?, cache_read_tokens = ?, reported_cost_usd = ?,
-         source_id = ?, source_offset = ?
-       WHERE id = ?`,
-      "store a message",
-    );
     this.#birth = connection.prepare(
       "SELECT born_at FROM sessions WHERE session_id = ?",
       "read a session",
-    );
-    this.#delete = connection.prepare(
-      "DELETE FROM usage_message_rows WHERE id = ?",
-      "store a message",
     );
   }
 
@@ -159,53 +110,58 @@ export class UsageMessageStore {
     readonly movedFrom: ReadonlySet<string>;
   } {
     return this.#connection.transaction(() => {
+      const names = new UsageNames(this.#connection);
       const run: RecordRun = {
-        changes: new UsageChanges(this.#prices.book()),
-        names: new UsageNames(this.#connection),
+        standing: new StandingMessages(this.#connection, names),
         births: new Map(),
         movedFrom: new Set(),
       };
+      run.standing.load(messages);
       const outcome = { inserted: 0, updated: 0, unchanged: 0, replays: 0 };
-      const merged = mergeLines(messages);
-      for (const message of merged) outcome[this.#recordOne(message, run)]++;
-      outcome.unchanged += messages.length - merged.length;
-      this.#rollups.apply(run.changes);
-      this.#totals.apply(run.changes, run.names);
+      for (const message of messages) outcome[this.#recordOne(message, run)]++;
+      const changes = new UsageChanges(this.#prices.book());
+      run.standing.store(changes);
+      this.#rollups.apply(changes);
+      this.#totals.apply(changes, names);
       return { outcome, movedFrom: run.movedFrom };
     }, "record messages");
   }
 
-  #recordOne(message: NewUsageMessage, run: RecordRun): keyof RecordOutcome {
-    const { changes, names } = run;
-    const siblings = this.#siblings.all(message.message_id, names.idOf(message.agent));
-    const known = siblings.find(({ request_id }) => request_id === message.request_id);
-    if (siblings.some((sibling) => outranks(sibling, message))) return "replays";
-    for (const sibling of siblings) {
-      if (!outranks(message, sibling)) continue;
-      this.#delete.run(sibling.id);
-      changes.add(withNames(sibling, message.agent, names), -1);
+  #recordOne(
+    message: NewUsageMessage,
+    { standing, births, movedFrom }: RecordRun,
+  ): keyof RecordOutcome {
+    const others = standing.of(message);
+    for (const other of others) if (outranks(other.now, message)) return "replays";
+    let known: StandingMessage | undefined;
+    for (const other of others) {
+      if (other.now.request_id === message.request_id) known = other;
+      else if (outranks(message, other.now)) standing.remove(other);
     }
     if (known === undefined) {
-      this.#insertOne(message, names);
-      changes.add(message, 1);
+      standing.add(message);
       return "inserted";
     }
+    const { now } = known;
+    const isSameChain = now.is_sidechain === message.is_sidechain;
     const isMoved =
-      known.session_name_id !== names.idOf(message.session_id) &&
+      now.session_id !== message.session_id &&
       // A sidechain's copy says nothing of where the main chain's line was first.
-      (known.is_sidechain === message.is_sidechain
-        ? this.#hadItFirst(message.session_id, names.nameOf(known.session_name_id), run.births)
+      (isSameChain
+        ? this.#hadItFirst(message.session_id, now.session_id, births)
         : message.is_sidechain === 0);
-    const isReplaced = isBetter(message, known);
+    const isReplaced = isBetter(message, now);
     if (!isReplaced && !isMoved) return "unchanged";
-    const before = withNames(known, message.agent, names);
-    if (isMoved) run.movedFrom.add(before.session_id);
-    const { session_id, project } = isMoved ? message : before;
-    const merged = { ...(isReplaced ? mergeInto(before, message) : before), session_id, project };
-    this.#updateOne(known.id, merged, names);
-    changes.add(before, -1);
-    changes.add(merged, 1);
-    return "updated";
+    if (isMoved) movedFrom.add(now.session_id);
+    const { session_id, project } = isMoved ? message : now;
+    // The lines of one response come close together; that the last of them says most is nothing new.
+    const isSameStory = known.isTouched && isSameChain && session_id === now.session_id;
+    standing.replace(known, {
+      ...(isReplaced ? mergeInto(now, message) : now),
+      session_id,
+      project,
+    });
+    return isSameStory ? "unchanged" : "updated";
   }
 
   /**
@@ -224,52 +180,6 @@ export class UsageMessageStore {
     const [own, others] = [bornAt(session), bornAt(other)];
     if (own !== others) return own < others;
     return own !== Infinity && session < other;
-  }
-
-  #insertOne(message: NewUsageMessage, names: UsageNames): void {
-    const { host = null } = message;
-    this.#insert.run(
-      message.message_id,
-      message.request_id,
-      names.idOf(message.agent),
-      names.idOf(message.session_id),
-      names.idOf(message.project),
-      names.idOf(message.model),
-      host === null ? null : names.idOf(host),
-      message.timestamp,
-      message.is_sidechain,
-      message.input_tokens,
-      message.output_tokens,
-      message.cache_write_5m_tokens,
-      message.cache_write_1h_tokens,
-      message.cache_read_tokens,
-      message.reported_cost_usd,
-      message.source_id,
-      message.source_offset,
-    );
-  }
-
-  #updateOne(
-    id: number,
-    message: Omit<NewUsageMessage, "message_id" | "request_id" | "host">,
-    names: UsageNames,
-  ): void {
-    this.#update.run(
-      names.idOf(message.session_id),
-      names.idOf(message.project),
-      names.idOf(message.model),
-      message.timestamp,
-      message.is_sidechain,
-      message.input_tokens,
-      message.output_tokens,
-      message.cache_write_5m_tokens,
-      message.cache_write_1h_tokens,
-      message.cache_read_tokens,
-      message.reported_cost_usd,
-      message.source_id,
-      message.source_offset,
-      id,
-    );
   }
 
   /** Messages of a session by time. */
@@ -308,24 +218,8 @@ export class UsageMessageStore {
 }
 
 interface RecordRun {
-  readonly changes: UsageChanges;
-  readonly names: UsageNames;
+  readonly standing: StandingMessages;
   /** When the transcripts of sessions were made, as far as it was asked. */
   readonly births: Map<string, number>;
   readonly movedFrom: Set<string>;
-}
-
-/** A stored message with its texts. */
-function withNames<Row extends Sibling>(
-  row: Row,
-  agent: string,
-  names: UsageNames,
-): Row & Pick<UsageMessage, "agent" | "session_id" | "project" | "model"> {
-  return {
-    ...row,
-    agent,
-    session_id: names.nameOf(row.session_name_id),
-    project: names.nameOf(row.project_name_id),
-    model: names.nameOf(row.model_name_id),
-  };
 }

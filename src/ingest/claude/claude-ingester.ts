@@ -4,6 +4,7 @@ import { plainPath } from "../compressed-file.ts";
 import { discoverLineFiles } from "../discover.ts";
 import type { Ingester } from "../ingester.ts";
 import { lineIngester } from "../line-format.ts";
+import { ClaudeSkim } from "./claude-skim.ts";
 import { readClaudeLine } from "./claude-line.ts";
 
 export const claudeIngester: Ingester = lineIngester({
@@ -19,6 +20,10 @@ export const claudeIngester: Ingester = lineIngester({
       fileSessionId: basename(parts[sessionAt] ?? path, ".jsonl"),
       folder: parts[sessionAt - 1] ?? "",
     };
-    return { read: (line, offset) => readClaudeLine(line, file, offset) };
+    const skim = new ClaudeSkim();
+    return {
+      read: (line, offset) => readClaudeLine(line, file, offset),
+      skim: (bytes) => skim.read(bytes),
+    };
   },
 });
