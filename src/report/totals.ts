@@ -62,7 +62,9 @@ export class UsageSum {
   }
 
   get messageCount(): number {
-    return this.#total(({ messageCount }) => messageCount);
+    let total = 0;
+    for (const { messageCount } of this.#models.values()) total += messageCount;
+    return total;
   }
 
   /** By name. */
@@ -76,17 +78,23 @@ export class UsageSum {
   }
 
   totals(): TokenTotals {
-    const inputTokens = this.#total((sum) => sum.inputTokens);
-    const outputTokens = this.#total((sum) => sum.outputTokens);
-    const cacheCreationTokens = this.#total((sum) => sum.cacheCreationTokens);
-    const cacheReadTokens = this.#total((sum) => sum.cacheReadTokens);
+    let [inputTokens, outputTokens, cacheCreationTokens, cacheReadTokens, picoUsd] = [
+      0, 0, 0, 0, 0,
+    ];
+    for (const sum of this.#models.values()) {
+      inputTokens += sum.inputTokens;
+      outputTokens += sum.outputTokens;
+      cacheCreationTokens += sum.cacheCreationTokens;
+      cacheReadTokens += sum.cacheReadTokens;
+      picoUsd += sum.picoUsd;
+    }
     return {
       inputTokens,
       outputTokens,
       cacheCreationTokens,
       cacheReadTokens,
       totalTokens: inputTokens + outputTokens + cacheCreationTokens + cacheReadTokens,
-      totalCost: usdOf(this.#total(({ picoUsd }) => picoUsd)),
+      totalCost: usdOf(picoUsd),
     };
   }
 
@@ -103,12 +111,6 @@ export class UsageSum {
         cost: sum.isPriced ? usdOf(sum.picoUsd) : null,
       };
     });
-  }
-
-  #total(of: (sum: ModelSum) => number): number {
-    let total = 0;
-    for (const sum of this.#models.values()) total += of(sum);
-    return total;
   }
 }
 

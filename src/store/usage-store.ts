@@ -1,19 +1,18 @@
 /** Every aggregate over one connection. */
 import type { Connection } from "../engine/sqlite/connection.ts";
-import { BarStore } from "./bars.ts";
-import { EventStore } from "./events.ts";
+import type { BarStore } from "./bars.ts";
+import type { EventStore } from "./events.ts";
 import type { MaintenanceRunStore } from "./maintenance-runs.ts";
-import { PriceStore } from "./prices.ts";
+import type { PriceStore } from "./prices.ts";
 import type { RetentionPolicyStore } from "./retention-policies.ts";
-import { SessionStore } from "./sessions.ts";
-import { UsageConfigStore } from "./usage-config.ts";
-import { ownHost } from "./usage-host.ts";
-import { UsageLimitSampleStore } from "./usage-limit-samples.ts";
-import { UsageMessageStore } from "./usage-messages.ts";
-import { UsageRollupStore } from "./usage-rollups.ts";
-import { UsageSessionTotalStore } from "./usage-session-totals.ts";
-import { UsageSnapshotStore } from "./usage-snapshots.ts";
-import { UsageSourceStore } from "./usage-sources.ts";
+import type { SessionStore } from "./sessions.ts";
+import type { UsageConfigStore } from "./usage-config.ts";
+import type { UsageLimitSampleStore } from "./usage-limit-samples.ts";
+import type { UsageMessageStore } from "./usage-messages.ts";
+import type { UsageRollupStore } from "./usage-rollups.ts";
+import type { UsageSessionTotalStore } from "./usage-session-totals.ts";
+import type { UsageSnapshotStore } from "./usage-snapshots.ts";
+import type { UsageSourceStore } from "./usage-sources.ts";
 
 export interface UsageStore {
   readonly connection: Connection;
@@ -42,47 +41,96 @@ export interface UsageStore {
   readonly host: () => string;
 }
 
+/** The parts that were asked for so far. */
+type Parts = {
+  -readonly [
+    Name in Exclude<keyof UsageStore, "connection" | "now" | "uptimeMs" | "madeAt" | "host">
+  ]?: UsageStore[Name];
+};
+
 /**
- * Statements are compiled when they are first used, so an unused aggregate costs nothing; what most programs never
- * use is not even loaded before. So the result must not be copied by spreading it.
+ * Each part is loaded and made when it is first asked for, its statements compiled when they are first used: a program
+ * pays for what it uses. So the result must not be copied by spreading it.
  */
 export function createUsageStore(
   connection: Connection,
   now: () => number,
   uptimeMs: () => number,
 ): UsageStore {
-  const sessions = new SessionStore(connection, now);
-  const rollups = new UsageRollupStore(connection);
-  const sessionTotals = new UsageSessionTotalStore(connection);
-  const prices = new PriceStore(connection, now);
-  let retention: RetentionPolicyStore | null = null;
-  let maintenanceRuns: MaintenanceRunStore | null = null;
-  return {
+  const parts: Parts = {};
+  const store: UsageStore = {
     connection,
     now,
     uptimeMs,
     madeAt: { now: now(), uptimeMs: uptimeMs() },
-    config: new UsageConfigStore(connection, now),
-    sessions,
-    events: new EventStore(connection, sessions, now),
-    snapshots: new UsageSnapshotStore(connection, sessions, now),
-    messages: new UsageMessageStore(connection, { rollups, sessionTotals, prices }),
-    rollups,
-    sessionTotals,
-    prices,
-    sources: new UsageSourceStore(connection, now),
-    limitSamples: new UsageLimitSampleStore(connection, now),
-    bars: new BarStore(connection, now),
+    get config() {
+      return (parts.config ??= new (
+        require("./usage-config.ts") as typeof import("./usage-config.ts")
+      ).UsageConfigStore(connection, now));
+    },
+    get sessions() {
+      return (parts.sessions ??= new (
+        require("./sessions.ts") as typeof import("./sessions.ts")
+      ).SessionStore(connection, now));
+    },
+    get events() {
+      return (parts.events ??= new (
+        require("./events.ts") as typeof import("./events.ts")
+      ).EventStore(connection, store.sessions, now));
+    },
+    get snapshots() {
+      return (parts.snapshots ??= new (
+        require("./usage-snapshots.ts") as typeof import("./usage-snapshots.ts")
+      ).UsageSnapshotStore(connection, store.sessions, now));
+    },
+    get messages() {
+      return (parts.messages ??= new (
+        require("./usage-messages.ts") as typeof import("./usage-messages.ts")
+      ).UsageMessageStore(connection, store));
+    },
+    get rollups() {
+      return (parts.rollups ??= new (
+        require("./usage-rollups.ts") as typeof import("./usage-rollups.ts")
+      ).UsageRollupStore(connection));
+    },
+    get sessionTotals() {
+      return (parts.sessionTotals ??= new (
+        require("./usage-session-totals.ts") as typeof import("./usage-session-totals.ts")
+      ).UsageSessionTotalStore(connection));
+    },
+    get prices() {
+      return (parts.prices ??= new (
+        require("./prices.ts") as typeof import("./prices.ts")
+      ).PriceStore(connection, now));
+    },
+    get sources() {
+      return (parts.sources ??= new (
+        require("./usage-sources.ts") as typeof import("./usage-sources.ts")
+      ).UsageSourceStore(connection, now));
+    },
+    get limitSamples() {
+      return (parts.limitSamples ??= new (
+        require("./usage-limit-samples.ts") as typeof import("./usage-limit-samples.ts")
+      ).UsageLimitSampleStore(connection, now));
+    },
+    get bars() {
+      return (parts.bars ??= new (require("./bars.ts") as typeof import("./bars.ts")).BarStore(
+        connection,
+        now,
+      ));
+    },
     get retention() {
-      const { RetentionPolicyStore } =
-        require("./retention-policies.ts") as typeof import("./retention-policies.ts");
-      return (retention ??= new RetentionPolicyStore(connection, now));
+      return (parts.retention ??= new (
+        require("./retention-policies.ts") as typeof import("./retention-policies.ts")
+      ).RetentionPolicyStore(connection, now));
     },
     get maintenanceRuns() {
-      const { MaintenanceRunStore } =
-        require("./maintenance-runs.ts") as typeof import("./maintenance-runs.ts");
-      return (maintenanceRuns ??= new MaintenanceRunStore(connection, now));
+      return (parts.maintenanceRuns ??= new (
+        require("./maintenance-runs.ts") as typeof import("./maintenance-runs.ts")
+      ).MaintenanceRunStore(connection, now));
     },
-    host: () => ownHost(connection, now),
+    host: () =>
+      (require("./usage-host.ts") as typeof import("./usage-host.ts")).ownHost(connection, now),
   };
+  return store;
 }

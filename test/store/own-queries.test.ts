@@ -47,6 +47,7 @@ async function statementsOfTheCode(): Promise<Set<string>> {
     db.snapshots.list({ sessionId: "s" });
     db.snapshots.list({ type: "stats" });
     db.snapshots.latest("s");
+    db.sources.ensure("claude", "/t/s.jsonl");
     db.bars.range({ symbol: "S", timeframe: "1h" });
     db.bars.range({ symbol: "S", timeframe: "1h", provider: "p" });
     db.messages.record([
