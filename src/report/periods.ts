@@ -45,9 +45,8 @@ export interface PeriodReportOptions extends RangeOptions, UsageFilter {
 
 const OPTIONS = [...RANGE_OPTIONS, ...FILTER_OPTIONS, "period", "by", "last", "order"];
 
-/** Usage of one model, project and agent from `at` on, and not beyond a day's border. */
+/** Usage of one model, project and agent that no day's border cuts. */
 interface Part extends ModelUsage {
-  readonly at: number;
   readonly project: string;
   readonly agent: string;
 }
@@ -73,8 +72,8 @@ export function reportPeriods(store: UsageStore, options: PeriodReportOptions): 
   const rows = (order === "asc" ? kept : kept.toReversed()).flatMap(([name, sums]) =>
     [...sums]
       .sort(([left], [right]) => (left < right ? -1 : 1))
-      .map(([group, { sum, parts }]) => {
-        for (const part of parts) whole.add(part);
+      .map(([group, sum]) => {
+        whole.addAll(sum);
         return rowOf(name, by === null ? null : group, sum);
       }),
   );
@@ -92,11 +91,6 @@ function rowOf(period: string, group: string | null, sum: UsageSum): PeriodRow {
   };
 }
 
-interface GroupSum {
-  readonly sum: UsageSum;
-  readonly parts: ModelUsage[];
-}
-
 /** Sums by period, ascending, and by group. */
 function sumByPeriod(
   store: UsageStore,
@@ -110,24 +104,27 @@ function sumByPeriod(
     readonly by: Dimension | null;
     readonly isMeant: ReturnType<typeof filterOf>;
   },
-): Map<string, Map<string, GroupSum>> {
-  const periods = new Map<string, Map<string, GroupSum>>();
+): Map<string, Map<string, UsageSum>> {
+  const periods = new Map<string, Map<string, UsageSum>>();
   let day: LocalDay | null = null;
   let name = "";
-  for (const part of partsByDay(store, range)) {
-    if (!isMeant(part)) continue;
-    if (day === null || part.at >= day.endMs || part.at < day.startMs) {
-      day = dayOf(part.at, range.rule);
+  let groups = new Map<string, UsageSum>();
+  visitParts(store, range, (part, at) => {
+    if (!isMeant(part)) return;
+    if (day === null || at >= day.endMs || at < day.startMs) {
+      day = dayOf(at, range.rule);
       name = nameOf(day.date, period);
+      groups = periods.get(name) ?? new Map<string, UsageSum>();
+      periods.set(name, groups);
     }
-    const groups = periods.get(name) ?? new Map<string, GroupSum>();
-    periods.set(name, groups);
     const key = by === null ? "" : part[by];
-    const group = groups.get(key) ?? { sum: new UsageSum(), parts: [] };
-    groups.set(key, group);
-    group.sum.add(part);
-    group.parts.push(part);
-  }
+    let sum = groups.get(key);
+    if (sum === undefined) {
+      sum = new UsageSum();
+      groups.set(key, sum);
+    }
+    sum.add(part);
+  });
   return periods;
 }
 
@@ -140,29 +137,33 @@ function nameOf(date: string, period: Period): string {
 }
 
 /**
- * Usage by hour, where an hour that a day's border cuts is taken apart with the messages themselves: the border
+ * Visits usage by hour, where an hour that a day's border cuts is taken apart with the messages themselves: the border
  * lies at half past in India, and at the report's own ends.
  */
-function* partsByDay(store: UsageStore, { rule, fromMs, toMs }: Range): Generator<Part> {
-  const firstHour = fromMs - (fromMs % HOUR_MS);
+function visitParts(
+  store: UsageStore,
+  { rule, fromMs, toMs }: Range,
+  visit: (part: Part, at: number) => void,
+): void {
   let day: LocalDay | null = null;
-  let cutHour = -1;
-  for (const rollup of store.rollups.list(firstHour, toMs)) {
+  let lastHour = -1;
+  let isCut = false;
+  for (const rollup of store.rollups.list(fromMs - (fromMs % HOUR_MS), toMs)) {
     const { hour } = rollup;
-    if (hour === cutHour) continue;
-    if (day === null || hour >= day.endMs) day = dayOf(hour, rule);
-    const hourEnd = hour + HOUR_MS;
-    const borders = [fromMs, day.endMs, toMs].filter((border) => border > hour && border < hourEnd);
-    if (borders.length === 0) {
-      yield { ...rollup, at: hour };
-      continue;
+    if (hour !== lastHour) {
+      lastHour = hour;
+      if (day === null || hour >= day.endMs) day = dayOf(hour, rule);
+      const hourEnd = hour + HOUR_MS;
+      const borders = [fromMs, day.endMs, toMs].filter((at) => at > hour && at < hourEnd);
+      isCut = borders.length > 0;
+      const points = isCut ? [...new Set([hour, ...borders, hourEnd])].sort((a, b) => a - b) : [];
+      for (let i = 0; i + 1 < points.length; i++) {
+        const [start, end] = [points[i] as number, points[i + 1] as number];
+        if (start < fromMs || end > toMs) continue;
+        for (const part of partsWithin(store, start, end)) visit(part, start);
+      }
     }
-    cutHour = hour;
-    const points = [...new Set([hour, ...borders, hourEnd])].sort((a, b) => a - b);
-    for (let i = 0; i + 1 < points.length; i++) {
-      const [start, end] = [points[i] as number, points[i + 1] as number];
-      if (start >= fromMs && end <= toMs) yield* partsWithin(store, start, end);
-    }
+    if (!isCut) visit(rollup, hour);
   }
 }
 
@@ -173,7 +174,6 @@ function partsWithin(store: UsageStore, fromMs: number, toMs: number): Part[] {
     toMs,
   }).map((slice) => ({
     ...slice,
-    at: fromMs,
     project: slice.project ?? "",
     agent: slice.agent ?? "",
   }));

@@ -83,9 +83,8 @@ export function reportSessions(store: UsageStore, options: SessionReportOptions)
   const kept = [...sessions]
     .sort(([idA, a], [idB, b]) => a.lastAt - b.lastAt || (idA < idB ? -1 : 1))
     .slice(last === Infinity ? 0 : -last);
-  const keptIds = new Set(kept.map(([id]) => id));
   const whole = new UsageSum();
-  for (const slice of slices) if (keptIds.has(slice.session_id)) whole.add(slice);
+  for (const [, { sum }] of kept) whole.addAll(sum);
   return {
     session: (order === "asc" ? kept : kept.toReversed()).map(([id, session]) =>
       rowOf(id, session),

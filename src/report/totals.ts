@@ -57,6 +57,24 @@ export class UsageSum {
     if (usage.cost_picousd !== null) sum.picoUsd += usage.cost_picousd;
   }
 
+  /** Adds everything that another sum has. */
+  addAll(other: UsageSum): void {
+    for (const [model, part] of other.#models) {
+      let sum = this.#models.get(model);
+      if (sum === undefined) {
+        sum = emptySum();
+        this.#models.set(model, sum);
+      }
+      sum.inputTokens += part.inputTokens;
+      sum.outputTokens += part.outputTokens;
+      sum.cacheCreationTokens += part.cacheCreationTokens;
+      sum.cacheReadTokens += part.cacheReadTokens;
+      sum.messageCount += part.messageCount;
+      sum.picoUsd += part.picoUsd;
+      sum.isPriced &&= part.isPriced;
+    }
+  }
+
   get isEmpty(): boolean {
     return this.#models.size === 0;
   }
