@@ -20,6 +20,7 @@ import { UsageBatch } from "./usage-batch.ts";
 const BATCH_RECORDS = 2500;
 /** With much to read: each batch writes the pages of the index of ids anew, which lie all over it. */
 const BULK_BATCH_RECORDS = 10_000;
+const PAUSES_BETWEEN_COLLECTIONS = 4;
 
 /** What a sync found and did, of one agent or of all. */
 export interface SyncFigures {
@@ -63,6 +64,7 @@ export class AgentSync {
   #malformedCount = 0;
   #bytesRead = 0;
   #batchRecords = BATCH_RECORDS;
+  #pauses = 0;
 
   constructor(store: UsageStore, ingester: Ingester, options: AgentSyncOptions) {
     this.#store = store;
@@ -184,6 +186,9 @@ export class AgentSync {
 
   async #pause(path: string): Promise<void> {
     this.#batch.flush();
+    // Left to itself the heap grows to several times what a batch takes.
+    if (this.#batchRecords > BATCH_RECORDS && ++this.#pauses % PAUSES_BETWEEN_COLLECTIONS === 0)
+      Bun.gc(true);
     await this.#options.breathe(path);
   }
 
