@@ -73,14 +73,7 @@ export class Pace {
    * @throws {OperationError} CANCELLED when the signal says so.
    */
   async after(tookMs: number = this.#writeMs): Promise<boolean> {
-    this.#adapt(tookMs);
-    this.#chunks++;
-    if (
-      this.#chunks % CHUNKS_PER_CHECKPOINT === 0 ||
-      walBytes(this.#connection) > MAX_WAL_BYTES * (1 + this.#busyCheckpoints)
-    ) {
-      this.checkpoint();
-    }
+    this.#count(tookMs);
     const pauseMs = Math.max(MIN_PAUSE_MS, tookMs);
     if (pauseMs >= this.remainingMs) {
       this.refuseCancelled();
@@ -109,6 +102,18 @@ export class Pace {
     }
   }
 
+  /** The same without promises: waits for the lock as long as the connection does. */
+  writeSync<T>(work: () => T, action: string): T {
+    this.refuseCancelled();
+    return this.#timed(work, action);
+  }
+
+  /** The same without promises: blocks the thread for the pause. */
+  afterSync(): void {
+    this.#count(this.#writeMs);
+    Bun.sleepSync(Math.max(MIN_PAUSE_MS, this.#writeMs));
+  }
+
   /** Moves the WAL into the database now; a busy answer is counted. */
   checkpoint(): void {
     if (checkpoint(this.#connection, CHECKPOINT_WAIT_MS).isBusy) this.#busyCheckpoints++;
@@ -121,6 +126,17 @@ export class Pace {
       "CANCELLED",
       "Cannot go on with maintenance: it was interrupted, expected to reach its end; what was done stays",
     );
+  }
+
+  #count(tookMs: number): void {
+    this.#adapt(tookMs);
+    this.#chunks++;
+    if (
+      this.#chunks % CHUNKS_PER_CHECKPOINT === 0 ||
+      walBytes(this.#connection) > MAX_WAL_BYTES * (1 + this.#busyCheckpoints)
+    ) {
+      this.checkpoint();
+    }
   }
 
   #timed<T>(work: () => T, action: string): T {

@@ -1,5 +1,6 @@
 /** Messages: the ledger of tokens, one row a model response, and the one dedupe rule that every report shares. */
 import type { Connection, Prepared } from "../engine/sqlite/connection.ts";
+import type { FoldedMessages } from "./folded-messages.ts";
 import { isBetter, mergeInto, mergeLines, outranks } from "./message-rule.ts";
 import type { PriceStore } from "./prices.ts";
 import { UsageNames } from "./usage-names.ts";
@@ -147,7 +148,8 @@ export class UsageMessageStore {
    * The rule, independent of order and safe to repeat: one row a (message_id, request_id); the main chain beats a
    * sidechain, then the larger total, then the earlier time. A line whose message stands there under another
    * request does not count when it is a sidechain's copy of the main chain, or names no request where the other
-   * does. The session is the one that had it first: whose transcript was made first, where both have one.
+   * does. The session is the one that had it first: whose transcript was made first, where both have one. What was
+   * folded away is settled: no line of it is counted again.
    */
   record(messages: readonly NewUsageMessage[]): RecordOutcome {
     return this.recordMoving(messages).outcome;
@@ -164,6 +166,7 @@ export class UsageMessageStore {
         names: new UsageNames(this.#connection),
         births: new Map(),
         movedFrom: new Set(),
+        folded: foldedMessages(this.#connection),
       };
       const outcome = { inserted: 0, updated: 0, unchanged: 0, replays: 0 };
       const merged = mergeLines(messages);
@@ -180,6 +183,7 @@ export class UsageMessageStore {
     const siblings = this.#siblings.all(message.message_id, names.idOf(message.agent));
     const known = siblings.find(({ request_id }) => request_id === message.request_id);
     if (siblings.some((sibling) => outranks(sibling, message))) return "replays";
+    if (known === undefined && run.folded?.settles(message) === true) return "unchanged";
     for (const sibling of siblings) {
       if (!outranks(message, sibling)) continue;
       this.#delete.run(sibling.id);
@@ -313,6 +317,14 @@ interface RecordRun {
   /** When the transcripts of sessions were made, as far as it was asked. */
   readonly births: Map<string, number>;
   readonly movedFrom: Set<string>;
+  /** Null while no message was ever folded. */
+  readonly folded: FoldedMessages | null;
+}
+
+function foldedMessages(connection: Connection): FoldedMessages | null {
+  const { FoldedMessages, hasFoldedMessages } =
+    require("./folded-messages.ts") as typeof import("./folded-messages.ts");
+  return hasFoldedMessages(connection) ? new FoldedMessages(connection) : null;
 }
 
 /** A stored message with its texts. */

@@ -1,0 +1,32 @@
+/** How far rules have come that need not look at everything again. */
+import type { Connection } from "../engine/sqlite/connection.ts";
+
+export interface Progress {
+  /** Epoch milliseconds: everything before it is done. */
+  readonly untilAt: number;
+  /** Of the rows up to this id: later ones may be older than `untilAt` all the same. */
+  readonly lastId: number;
+}
+
+const NONE: Progress = { untilAt: 0, lastId: 0 };
+
+export function readProgress(connection: Connection, rule: string): Progress {
+  const [row] = connection
+    .prepare("SELECT until_at, last_id FROM retention_progress WHERE rule = ?", "read progress")
+    .values(rule);
+  return row === undefined ? NONE : { untilAt: Number(row[0]), lastId: Number(row[1]) };
+}
+
+export function writeProgress(
+  connection: Connection,
+  rule: string,
+  { untilAt, lastId }: Progress,
+): void {
+  connection
+    .prepare(
+      `INSERT INTO retention_progress (rule, until_at, last_id) VALUES (?, ?, ?)
+       ON CONFLICT (rule) DO UPDATE SET until_at = excluded.until_at, last_id = excluded.last_id`,
+      "write progress",
+    )
+    .run(rule, untilAt, lastId);
+}

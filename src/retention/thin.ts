@@ -1,0 +1,148 @@
+/** The job that thins: snapshots to one an hour and one a day, limit samples to one an hour. */
+import type { Connection } from "../engine/sqlite/connection.ts";
+import type { UsageStore } from "../store/usage-store.ts";
+import { DAY_MS, noteClock, trustedNow } from "./clock.ts";
+import { type MaintenanceJob } from "./job.ts";
+import { limitSamplesToThin } from "./limit-sample-removal.ts";
+import { type Removal, removeAll } from "./removal.ts";
+import { readProgress, writeProgress } from "./retention-progress.ts";
+import {
+  bucketStart,
+  isSurplusIn,
+  snapshotsToThin,
+  type ThinningRange,
+  timeWindows,
+} from "./snapshot-thinning.ts";
+
+const HOUR_MS = 3_600_000;
+const ROWS_PER_MS = 25;
+
+export const thinJob: MaintenanceJob = {
+  name: "thin",
+  description: "leave one snapshot an hour, later one a day, and one limit sample an hour",
+
+  async estimate(store, options) {
+    const { connection } = store;
+    const sum = { rows: 0, bytes: 0 };
+    let from = 0;
+    for (const level of levelsOf(store, trustedNow(store, options.trustClock === true))) {
+      if (level.table !== "usage_snapshots") {
+        sum.rows += countAll(level.removal({ ...level, fromMs: 0 }));
+        continue;
+      }
+      const range = { ...level, fromMs: Math.max(from, startOf(connection, level)) };
+      from = level.toMs;
+      const count = connection.prepare(
+        `SELECT count(*), coalesce(sum(octet_length(snapshot_data)), 0)
+         FROM usage_snapshots
+         WHERE timestamp >= ? AND timestamp < ? AND ${isSurplusIn(level.bucketMs)}`,
+        "thin snapshots",
+      );
+      for (const window of timeWindows(connection, range)) {
+        const [[rows, bytes] = []] = count.values(window.fromMs, window.toMs);
+        sum.rows += Number(rows);
+        sum.bytes += Number(bytes);
+        await Bun.sleep(0);
+      }
+    }
+    return {
+      ...sum,
+      expectedMs: Math.ceil(sum.rows / ROWS_PER_MS),
+      staysAnswerable:
+        "The last snapshot of every hour or day of each session; how many there were on each day; learned limits.",
+    };
+  },
+
+  async run({ store, pace, options, progress }) {
+    const { connection } = store;
+    const now = trustedNow(store, options.trustClock === true);
+    await pace.write(() => noteClock(store, options.trustClock === true), "note the clock");
+    const detail: Record<string, number> = { snapshots: 0, limitSamples: 0 };
+    const sum = { rows: 0, bytes: 0 };
+    let from = 0;
+    for (const level of levelsOf(store, now)) {
+      const isOfSnapshots = level.table === "usage_snapshots";
+      const fromMs = Math.max(isOfSnapshots ? from : 0, startOf(connection, level));
+      if (isOfSnapshots) from = level.toMs;
+      if (fromMs >= level.toMs) continue;
+      const lastId = newestId(connection, level.table);
+      const removal = level.removal({ ...level, fromMs });
+      const removed = await removeAll(removal, pace, ({ rows }) => {
+        sum.rows += rows;
+        detail[isOfSnapshots ? "snapshots" : "limitSamples"]! += rows;
+        progress(sum.rows, null);
+      });
+      sum.bytes += removed.bytes;
+      if (!removed.isComplete) return { outcome: "partial", ...sum, detail };
+      await pace.write(
+        () => writeProgress(connection, level.rule, { untilAt: level.toMs, lastId }),
+        "write progress",
+      );
+    }
+    return { outcome: "done", ...sum, detail };
+  },
+};
+
+interface Level extends Omit<ThinningRange, "fromMs"> {
+  /** Under which its progress is kept. */
+  readonly rule: string;
+  readonly table: "usage_snapshots" | "usage_limit_samples";
+  readonly removal: (range: ThinningRange) => Removal;
+}
+
+/** Coarse before fine, so that nothing is thinned twice. Units that reach into the window are left alone. */
+function levelsOf({ connection, retention }: UsageStore, now: number): Level[] {
+  const level = (
+    afterMs: number | null,
+    bucketMs: number,
+    { rule, table }: Pick<Level, "rule" | "table">,
+  ): Level[] => {
+    if (afterMs === null) return [];
+    const removal = (range: ThinningRange): Removal =>
+      table === "usage_snapshots"
+        ? snapshotsToThin(connection, range)
+        : limitSamplesToThin(connection, range);
+    return [
+      { rule, table, bucketMs, toMs: bucketStart(Math.max(0, now - afterMs), bucketMs), removal },
+    ];
+  };
+  const snapshots = "usage_snapshots" as const;
+  const samples = "usage_limit_samples" as const;
+  return [
+    ...level(retention.get("snapshots", "daily_after_ms"), DAY_MS, {
+      rule: "snapshots.daily",
+      table: snapshots,
+    }),
+    ...level(retention.get("snapshots", "hourly_after_ms"), HOUR_MS, {
+      rule: "snapshots.hourly",
+      table: snapshots,
+    }),
+    ...level(retention.get("limit_samples", "hourly_after_ms"), HOUR_MS, {
+      rule: "limit_samples.hourly",
+      table: samples,
+    }),
+  ];
+}
+
+/** Where a level has to begin: where it came to, or at a row that is older and was stored since. */
+function startOf(connection: Connection, { rule, table, bucketMs, toMs }: Level): number {
+  const { untilAt, lastId } = readProgress(connection, rule);
+  if (untilAt === 0 || untilAt >= toMs) return untilAt;
+  // Ids start over when a table was emptied: then nothing is known of its rows.
+  if (newestId(connection, table) < lastId) return 0;
+  const at = table === "usage_snapshots" ? "timestamp" : "observed_at";
+  const [[late] = []] = connection
+    .prepare(`SELECT min(${at}) FROM ${table} WHERE id > ? AND +${at} < ?`, "thin snapshots")
+    .values(lastId, untilAt);
+  return late === null || late === undefined ? untilAt : bucketStart(Number(late), bucketMs);
+}
+
+function newestId(connection: Connection, table: Level["table"]): number {
+  const sql = `SELECT coalesce(max(id), 0) FROM ${table}`;
+  return Number(connection.prepare(sql, "thin snapshots").values()[0]?.[0]);
+}
+
+/** Few enough to be asked for at once. */
+function countAll(removal: Removal): number {
+  return removal.next(Number.MAX_SAFE_INTEGER)?.length ?? 0;
+}
