@@ -14,6 +14,8 @@ export const DAY_MS = 86_400_000;
 const MAX_IDLE_MS = 30 * DAY_MS;
 /** How far clock and machine may part while a database is open, and between two runs of maintenance. */
 const MAX_DRIFT_MS = DAY_MS;
+/** Corrections of a clock, and how exactly a machine knows how long it has run. */
+const MAX_STEP_MS = 5 * 60_000;
 /** How far behind its own last write a clock may be before it is wrong rather than corrected. */
 const MAX_BEHIND_MS = DAY_MS;
 /** A reference that is younger is as good as a new one. */
@@ -27,8 +29,9 @@ const PROBATION_MS = 7 * DAY_MS;
  * the next prune after a write catches up.
  *
  * The clock is also held against how long the machine has run: since the database was opened, and since maintenance
- * ran last, whichever process did. So a jump shows even after rows were written by it. Time in which the machine was
- * off is known from the clock alone; ages are counted without it until the clock has stood for a week.
+ * ran last, whichever process did. So a jump shows even after rows were written by it. A step of less than a day, and
+ * more than a day in which the machine was off, are known from the clock alone; ages are counted without them until the
+ * clock has stood for a week.
  * @throws {OperationError} CLOCK_JUMPED when clock, writes and machine disagree.
  */
 export function trustedNow(store: UsageStore, trustClock: boolean): number {
@@ -85,7 +88,7 @@ type Unproved = Pick<ClockReference, "unprovedMs" | "unprovedSince">;
  */
 function compareWithReference(store: UsageStore, now: number): Unproved {
   const reference = readClockReference(store);
-  if (reference === null) return { unprovedMs: 0, unprovedSince: 0 };
+  if (reference === null) return sinceOpened(store, now);
   const { bootId, wallAt } = reference;
   const uptimeMs = store.uptimeMs();
   const ownBootId = bootIdOf(store);
@@ -105,10 +108,24 @@ function compareWithReference(store: UsageStore, now: number): Unproved {
   if (now < wallAt - MAX_BEHIND_MS)
     refuse(now, wallAt, `the clock went back by ${daysOf(now - wallAt)} day(s) ${since}`);
   const stood = settled(reference, now);
-  if (ranOn || driftMs <= MAX_DRIFT_MS) return stood;
+  if (ranOn) return stepped(stood, driftMs, now);
+  // Machines are off at night.
+  if (driftMs <= MAX_DRIFT_MS) return stood;
   if (driftMs > MAX_IDLE_MS)
     refuse(now, wallAt, `the machine was off for ${daysOf(driftMs)} days ${since}, says the clock`);
   return { unprovedMs: stood.unprovedMs + driftMs, unprovedSince: now };
+}
+
+/** Maintenance never ran: what passed since the database was opened is all that is known. */
+function sinceOpened({ madeAt, uptimeMs }: UsageStore, now: number): Unproved {
+  const driftMs = now - madeAt.now - (uptimeMs() - madeAt.uptimeMs);
+  return stepped({ unprovedMs: 0, unprovedSince: 0 }, driftMs, now);
+}
+
+/** A clock that was put forward by less than a day may be right now; what it skipped is no age until that is sure. */
+function stepped(stood: Unproved, driftMs: number, now: number): Unproved {
+  if (Math.abs(driftMs) <= MAX_STEP_MS) return stood;
+  return { unprovedMs: Math.max(0, stood.unprovedMs + driftMs), unprovedSince: now };
 }
 
 function settled({ unprovedMs, unprovedSince }: Unproved, now: number): Unproved {
