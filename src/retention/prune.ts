@@ -1,6 +1,7 @@
 /** Deleting old snapshots without anybody waiting for it: the prune that is asked for by an age, not by policies. */
 import { InputError, OperationError } from "../errors.ts";
 import type { Binding } from "../engine/sqlite/connection.ts";
+import { walBytes } from "../engine/sqlite/checkpoint.ts";
 import { checkInteger, checkKeys } from "../store/checks.ts";
 import type { UsageStore } from "../store/usage-store.ts";
 import { DAY_MS, noteClock, trustedNow } from "./clock.ts";
@@ -35,6 +36,9 @@ export interface PruneReport {
   /** Checkpoints that a long reader kept from finishing. */
   readonly busyCheckpoints: number;
 }
+
+/** What is less need not be moved at once. */
+const LARGE_WAL_BYTES = 1 << 20;
 
 const OPTIONS = ["olderThanMs", "dryRun", "trustClock", "signal", "onProgress"];
 
@@ -100,6 +104,7 @@ function begin(store: UsageStore, options: PruneOptions): Prune {
       options.onProgress?.({ deleted, expired });
     },
     finish: () => {
+      if (!isDryRun && walBytes(store.connection) > LARGE_WAL_BYTES) pace.checkpoint();
       const [kept = []] = read(
         store,
         "count(*), min(timestamp)",
