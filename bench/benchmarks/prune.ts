@@ -1,10 +1,11 @@
-/** Deleting nine tenths of a million snapshots while another process writes. */
-import { statSync } from "node:fs";
+/** Deleting nine tenths of a million snapshots while other processes write, and what maintenance takes every minute. */
+import { copyFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { openUsageDb } from "../../src/usage-db.ts";
-import type { Benchmark } from "../contender.ts";
+import { Connection } from "../../src/engine/sqlite/connection.ts";
+import { openUsageDb, type UsageDb } from "../../src/usage-db.ts";
+import type { Benchmark, BenchmarkContext } from "../contender.ts";
 import { openRaw } from "../floors/raw-open.ts";
-import { fillSnapshots } from "../snapshot-set.ts";
+import { fillSnapshots, snapshotData } from "../snapshot-set.ts";
 import { renderTime } from "../table.ts";
 import { describeLatencies, startWriter } from "../writer.ts";
 
@@ -15,40 +16,131 @@ const DAY_MS = 86_400_000;
 const STEP_MS = (100 * DAY_MS) / ROWS;
 const SAMPLE_MS = 20;
 const IDLE_MS = 3000;
+/** A row of each of a thousand sessions in turn is the worst there is; eight at once is what a busy machine does. */
+const CASES = [
+  { sessionsAtOnce: 8, writers: 1 },
+  { sessionsAtOnce: 8, writers: 8 },
+  { sessionsAtOnce: 1000, writers: 1 },
+  { sessionsAtOnce: 1000, writers: 8 },
+] as const;
+
+type Case = (typeof CASES)[number];
 
 export const prune: Benchmark = {
   name: "prune",
-  description: `deleting ${EXPIRED} of ${ROWS} snapshots beside a writer`,
+  description: `deleting ${EXPIRED} of ${ROWS} snapshots beside writers`,
   needsPeers: false,
-  run: async ({ folder, note, report }) => {
-    const file = join(folder, "prune.db");
-    openUsageDb(file).close();
-    const database = openRaw(file);
-    note("filling a million rows");
-    const startsAt = Date.now() - ROWS * STEP_MS;
-    fillSnapshots(database, { rows: ROWS, everyNthIsLarge: 5, startsAt, stepMs: STEP_MS });
-    database.close(true);
-
-    const idle = await startWriter(file, "steady-writer");
-    await Bun.sleep(IDLE_MS);
-    const idleMs = await idle.stop();
-    note("pruning");
-    const writer = await startWriter(file, "steady-writer");
-    let walPeakBytes = 0;
-    const timer = setInterval(() => {
-      const size = statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-      walPeakBytes = Math.max(walPeakBytes, size);
-    }, SAMPLE_MS);
-    using db = openUsageDb(file);
-    const startedAt = performance.now();
-    const { deleted, busyCheckpoints } = await db.prune({ olderThanMs: 10 * DAY_MS });
-    const durationMs = performance.now() - startedAt;
-    clearInterval(timer);
-    const busyMs = await writer.stop();
-    report({ name: `prune of ${deleted} of ${ROWS}`, value: renderTime(durationMs) });
-    report({ name: "writer beside it", value: describeLatencies(busyMs) });
-    report({ name: "writer alone", value: describeLatencies(idleMs) });
-    report({ name: "checkpoints that could not finish", value: String(busyCheckpoints) });
-    report({ name: "WAL peak", value: `${(walPeakBytes / 1e6).toFixed(1)} MB` });
+  run: async (context) => {
+    const { folder, note, report } = context;
+    for (const sessionsAtOnce of [8, 1000]) {
+      const full = join(folder, `prune-${sessionsAtOnce}.db`);
+      note(`filling a million rows, ${sessionsAtOnce} sessions at once`);
+      fill(full, sessionsAtOnce);
+      if (sessionsAtOnce === 8) {
+        const idle = await startWriter(full, "steady-writer");
+        await Bun.sleep(IDLE_MS);
+        report({ name: "writer alone", value: describeLatencies(await idle.stop()) });
+      }
+      for (const one of CASES)
+        if (one.sessionsAtOnce === sessionsAtOnce) await pruneBeside(full, one, context);
+      rmSync(full);
+    }
+    await steadyState(context);
   },
 };
+
+function fill(file: string, sessionsAtOnce: number): void {
+  openUsageDb(file).close();
+  const database = openRaw(file);
+  const startsAt = Date.now() - ROWS * STEP_MS;
+  fillSnapshots(database, {
+    rows: ROWS,
+    everyNthIsLarge: 5,
+    sessionsAtOnce,
+    startsAt,
+    stepMs: STEP_MS,
+  });
+  database.close(true);
+}
+
+async function pruneBeside(
+  full: string,
+  { sessionsAtOnce, writers: count }: Case,
+  { folder, note, report }: BenchmarkContext,
+): Promise<void> {
+  const file = join(folder, "prune.db");
+  copyFileSync(full, file);
+  note(`pruning beside ${count} writer(s)`);
+  using db = openUsageDb(file);
+  const writers = await Promise.all(
+    Array.from({ length: count }, () => startWriter(file, "steady-writer")),
+  );
+  let walPeakBytes = 0;
+  const timer = setInterval(() => {
+    const size = statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    walPeakBytes = Math.max(walPeakBytes, size);
+  }, SAMPLE_MS);
+  const [startedAt, cpu] = [performance.now(), process.cpuUsage()];
+  const { deleted, busyCheckpoints } = await db.prune({ olderThanMs: 10 * DAY_MS });
+  const durationMs = performance.now() - startedAt;
+  const { user, system } = process.cpuUsage(cpu);
+  clearInterval(timer);
+  const latenciesMs = (await Promise.all(writers.map((writer) => writer.stop()))).flat();
+  const name = `${deleted} of ${ROWS}, ${sessionsAtOnce} sessions at once, ${count} writer(s)`;
+  const wal = `WAL peak ${(walPeakBytes / 1e6).toFixed(1)} MB, ${busyCheckpoints} busy checkpoint(s)`;
+  report({
+    name,
+    value: `${renderTime(durationMs)} (CPU ${renderTime((user + system) / 1000)}); writers ${describeLatencies(latenciesMs)}; ${wal}`,
+  });
+  for (const suffix of ["", "-wal", "-shm"]) rmSync(`${file}${suffix}`, { force: true });
+}
+
+/** Maintenance once a minute of a database's own time, beside ten snapshots a second. */
+async function steadyState({ folder, note, report }: BenchmarkContext): Promise<void> {
+  note("maintaining every minute of four hours");
+  let now = Date.now() - 10 * DAY_MS;
+  const startedAt = now;
+  using db = openUsageDb(join(folder, "steady.db"), {
+    now: () => now,
+    uptimeMs: () => now - startedAt,
+  });
+  const lockedMs: number[] = [];
+  for (let minute = 0; minute < 240; minute++) {
+    const from = now;
+    now += 60_000;
+    db.snapshots.insertMany(
+      Array.from({ length: 600 }, (_, i) => ({
+        session_id: `session-${i % 4}`,
+        snapshot_data: snapshotData(i),
+        timestamp: from - 26 * 3_600_000 + i * 100,
+      })),
+    );
+    lockedMs.push(await lockTime(db));
+  }
+  report({ name: "lock time of a run every minute", value: describeLatencies(lockedMs) });
+}
+
+/** How long the write lock is held in one run of the jobs that delete. */
+async function lockTime(db: UsageDb): Promise<number> {
+  let sumMs = 0;
+  const { transaction } = Connection.prototype;
+  Connection.prototype.transaction = function (this: Connection, work, action) {
+    let lockedAt = performance.now();
+    const result = transaction.call(
+      this,
+      () => {
+        lockedAt = performance.now();
+        return work();
+      },
+      action,
+    );
+    sumMs += performance.now() - lockedAt;
+    return result as never;
+  };
+  try {
+    await db.maintain({ jobs: ["fold", "thin", "prune"] });
+  } finally {
+    Connection.prototype.transaction = transaction;
+  }
+  return sumMs;
+}

@@ -146,13 +146,15 @@ export class EventStore {
     }, "store an event");
   }
 
-  /** True when an event with this dedupe key is stored; one that was folded away is not. */
+  /** True when an event with this dedupe key is stored, or was counted and folded away. */
   has(dedupeKey: string): boolean {
-    return (
+    const isStored =
       this.#connection
         .prepare("SELECT 1 FROM events WHERE dedupe_key = ?", "read events")
-        .values(dedupeKey).length > 0
-    );
+        .values(dedupeKey).length > 0;
+    if (isStored) return true;
+    const { isFoldedEvent } = require("./folded-events.ts") as typeof import("./folded-events.ts");
+    return isFoldedEvent(this.#connection, dedupeKey);
   }
 
   /** The newest events, newest first. */

@@ -18,8 +18,8 @@ export function checkpoint(connection: Connection, waitMs: number): CheckpointRe
 }
 
 function resultOf(rows: readonly (readonly unknown[])[]): CheckpointResult {
-  const [isBusy, walPages, movedPages] = rows[0] ?? [1, 0, 0];
-  return { isBusy: isBusy !== 0, walPages: Number(walPages), movedPages: Number(movedPages) };
+  const [isBusy, pages, movedPages] = rows[0] ?? [1, 0, 0];
+  return { isBusy: isBusy !== 0, walPages: Number(pages), movedPages: Number(movedPages) };
 }
 
 /**
