@@ -1,6 +1,7 @@
 /** Adds rows to their sums and deletes them, in one transaction, or does neither. */
 import { OperationError } from "../errors.ts";
 import type { Binding, Connection } from "../engine/sqlite/connection.ts";
+import { forgetFreedIds } from "./retention-progress.ts";
 import type { FoldRule } from "./fold-rule.ts";
 
 export interface Removed {
@@ -58,6 +59,7 @@ export function foldRows(
     });
   const deleted = connection.prepare(sql.remove, action).run(...chosen).changes;
   if (deleted !== chunk.count) refuseMismatch(rule.table, chunk, { ...chunk, count: deleted });
+  forgetFreedIds(connection, rule.table);
   return { rows: chunk.count, bytes: chunk.bytes };
 }
 

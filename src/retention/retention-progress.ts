@@ -30,3 +30,26 @@ export function writeProgress(
     )
     .run(rule, untilAt, lastId);
 }
+
+/**
+ * Takes back what progress says of ids that are free again: SQLite gives the highest ones to the next rows, which would
+ * pass for looked at. Call inside the transaction that deleted rows.
+ */
+export function forgetFreedIds(connection: Connection, table: string): void {
+  const prefix = RULES[table];
+  if (prefix === undefined) return;
+  connection
+    .prepare(
+      `UPDATE retention_progress
+       SET last_id = (SELECT coalesce(max(id), 0) FROM ${table})
+       WHERE rule LIKE ? AND last_id > (SELECT coalesce(max(id), 0) FROM ${table})`,
+      "write progress",
+    )
+    .run(`${prefix}.%`);
+}
+
+/** The tables that have progress, and how its rules begin. */
+const RULES: Readonly<Record<string, string>> = {
+  usage_snapshots: "snapshots",
+  usage_limit_samples: "limit_samples",
+};

@@ -65,9 +65,15 @@ export const thinJob: MaintenanceJob = {
       const fromMs = Math.max(isOfSnapshots ? from : 0, startOf(connection, level));
       if (isOfSnapshots) from = level.toMs;
       if (fromMs >= level.toMs) continue;
-      const lastId = newestId(connection, level.table);
+      let lastId = newestId(connection, level.table);
       const removal = level.removal({ ...level, fromMs });
-      const removed = await removeAll(removal, pace, ({ rows }) => {
+      // Ids that become free are given to new rows, which nobody has looked at.
+      const remove: Removal["remove"] = (ids) => {
+        const chunk = removal.remove(ids);
+        lastId = Math.min(lastId, newestId(connection, level.table));
+        return chunk;
+      };
+      const removed = await removeAll({ ...removal, remove }, pace, ({ rows }) => {
         sum.rows += rows;
         detail[isOfSnapshots ? "snapshots" : "limitSamples"]! += rows;
         progress(sum.rows, null);
@@ -108,13 +114,12 @@ function levelsOf({ connection, retention }: UsageStore, now: number): Level[] {
   };
   const snapshots = "usage_snapshots" as const;
   const samples = "usage_limit_samples" as const;
+  const dailyAfterMs = retention.get("snapshots", "daily_after_ms");
   return [
-    ...level(retention.get("snapshots", "daily_after_ms"), DAY_MS, {
-      rule: "snapshots.daily",
-      table: snapshots,
-    }),
+    ...level(dailyAfterMs, DAY_MS, { rule: "snapshots.daily", table: snapshots }),
+    // What is older than the days' border it leaves to them, so with another one it has to look again.
     ...level(retention.get("snapshots", "hourly_after_ms"), HOUR_MS, {
-      rule: "snapshots.hourly",
+      rule: `snapshots.hourly.${dailyAfterMs ?? "all"}`,
       table: snapshots,
     }),
     ...level(retention.get("limit_samples", "hourly_after_ms"), HOUR_MS, {

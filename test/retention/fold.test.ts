@@ -58,10 +58,12 @@ function randomMessages(next: () => number, count: number): NewUsageMessage[] {
     message({
       message_id: `m${i}`,
       request_id: `r${i}`,
+      // In UTC, days of the zones begin in these hours, at 15 or 30 minutes past them.
       timestamp:
         NOON -
-        9 * DAY +
-        Math.floor(next() * 9 * 24) * HOUR +
+        12 * HOUR -
+        Math.floor(1 + next() * 8) * DAY +
+        pick([3, 10, 11, 18, 18, Math.floor(next() * 24)]) * HOUR +
         pick([
           0,
           0,

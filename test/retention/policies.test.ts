@@ -6,7 +6,7 @@ import { type ClockedDb, clockedDb, NOON } from "../support/usage-db.ts";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
-const TYPES = ["stats", "config", "session"] as const;
+const TYPES = ["stats", "session"] as const;
 
 interface Row {
   readonly id: number;
@@ -23,7 +23,8 @@ class Model {
   thin(now: number, hourlyMs: number | null, dailyMs: number | null): void {
     const borders = [
       ["day", dailyMs, DAY],
-      ["hour", hourlyMs, HOUR],
+      // Another border of the days leaves more or less to the hours.
+      [`hour ${dailyMs}`, hourlyMs, HOUR],
     ] as const;
     let from = 0;
     for (const [name, afterMs, unit] of borders) {
@@ -97,7 +98,7 @@ async function playRound(clocked: ClockedDb, dice: Chance): Promise<void> {
   const model = new Model();
   const all: Row[] = [];
   const insert = (at: number): void => {
-    const [session, type] = [pick(["a", "b", "c"]), pick([...TYPES, "stats"] as const)];
+    const [session, type] = [pick(["a", "b"]), pick(TYPES)];
     const { id } = db.snapshots.insert({
       session_id: session,
       snapshot_type: type,
@@ -115,8 +116,8 @@ async function playRound(clocked: ClockedDb, dice: Chance): Promise<void> {
   for (let step = 0; step < 4; step++) {
     const hourly = pick([null, HOUR, DAY, DAY, 3 * DAY]);
     const daily = pick([null, DAY, 10 * DAY, 30 * DAY]);
-    const maxAge = pick([null, null, 5 * DAY, 35 * DAY]);
-    const maxRows = pick([null, null, 1, 7, 40]);
+    const maxAge = pick([null, null, null, 5 * DAY, 35 * DAY]);
+    const maxRows = pick([null, null, null, 1, 7, 40]);
     db.retention.set("snapshots", "hourly_after_ms", hourly);
     db.retention.set("snapshots", "daily_after_ms", daily);
     db.retention.set("snapshots", "max_age_ms", maxAge);
@@ -136,9 +137,11 @@ async function playRound(clocked: ClockedDb, dice: Chance): Promise<void> {
     expect(idsOf(db)).toEqual(model.rows.map(({ id }) => id).sort((a, b) => a - b));
     expect(ahead.jobs[0]?.rows).toBe(beforePrune - model.rows.length);
     expect(countsOf(db)).toEqual(expectedCounts(all));
-    clocked.time += Math.floor(dice.next() * pick([HOUR, DAY, 5 * DAY]));
-    for (let i = 0; i < 15; i++)
-      insert(clocked.time - Math.floor(dice.next() * pick([1000, DAY, 40 * DAY])));
+    clocked.time += Math.floor(dice.next() * pick([HOUR, 3 * DAY, 5 * DAY]));
+    for (let i = 0; i < 10; i++) {
+      const at = clocked.time - Math.floor(dice.next() * pick([1000, DAY, 40 * DAY]));
+      for (let twin = 0; twin < 4; twin++) insert(at - twin * pick([0, 1000, HOUR]));
+    }
     insert(clocked.time);
   }
 }
