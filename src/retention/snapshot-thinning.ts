@@ -7,7 +7,7 @@ import type { Removal } from "./removal.ts";
 export interface ThinningRange {
   /** The unit of which the last snapshot stays: an hour or a day of UTC, in milliseconds. */
   readonly bucketMs: number;
-  /** Epoch milliseconds; both are borders of such units, so that no unit is judged by a part of it. */
+  /** Epoch milliseconds; only snapshots before `toMs` go. */
   readonly fromMs: number;
   readonly toMs: number;
 }

@@ -14,7 +14,8 @@ import {
   timeWindows,
 } from "./snapshot-thinning.ts";
 
-const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 const ROWS_PER_MS = 25;
 
 export const thinJob: MaintenanceJob = {
@@ -96,40 +97,58 @@ interface Level extends Omit<ThinningRange, "fromMs"> {
   readonly removal: (range: ThinningRange) => Removal;
 }
 
-/** Coarse before fine, so that nothing is thinned twice. Units that reach into the window are left alone. */
+/**
+ * Coarse before fine, so that nothing is thinned twice. A unit that reaches into the window is thinned up to there, with
+ * what lies inside as its last: so a run every minute has a minute's rows to delete, and not an hour's at once.
+ */
 function levelsOf({ connection, retention }: UsageStore, now: number): Level[] {
   const level = (
     afterMs: number | null,
-    bucketMs: number,
-    { rule, table }: Pick<Level, "rule" | "table">,
+    {
+      rule,
+      table,
+      bucketMs,
+      stepMs,
+    }: Omit<Level, "toMs" | "removal"> & { readonly stepMs: number },
   ): Level[] => {
     if (afterMs === null) return [];
     const removal = (range: ThinningRange): Removal =>
       table === "usage_snapshots"
         ? snapshotsToThin(connection, range)
         : limitSamplesToThin(connection, range);
-    return [
-      { rule, table, bucketMs, toMs: bucketStart(Math.max(0, now - afterMs), bucketMs), removal },
-    ];
+    const toMs = bucketStart(Math.max(0, now - afterMs), stepMs);
+    return [{ rule, table, bucketMs, toMs, removal }];
   };
   const snapshots = "usage_snapshots" as const;
   const samples = "usage_limit_samples" as const;
   const dailyAfterMs = retention.get("snapshots", "daily_after_ms");
   return [
-    ...level(dailyAfterMs, DAY_MS, { rule: "snapshots.daily", table: snapshots }),
+    ...level(dailyAfterMs, {
+      rule: "snapshots.daily",
+      table: snapshots,
+      bucketMs: DAY_MS,
+      stepMs: HOUR_MS,
+    }),
     // What is older than the days' border it leaves to them, so with another one it has to look again.
-    ...level(retention.get("snapshots", "hourly_after_ms"), HOUR_MS, {
+    ...level(retention.get("snapshots", "hourly_after_ms"), {
       rule: `snapshots.hourly.${dailyAfterMs ?? "all"}`,
       table: snapshots,
+      bucketMs: HOUR_MS,
+      stepMs: MINUTE_MS,
     }),
-    ...level(retention.get("limit_samples", "hourly_after_ms"), HOUR_MS, {
+    ...level(retention.get("limit_samples", "hourly_after_ms"), {
       rule: "limit_samples.hourly",
       table: samples,
+      bucketMs: HOUR_MS,
+      stepMs: HOUR_MS,
     }),
   ];
 }
 
-/** Where a level has to begin: where it came to, or at a row that is older and was stored since. */
+/**
+ * Where a level has to begin: with the unit that it came to, whose last may be another now, or with that of a row that is
+ * older and was stored since.
+ */
 function startOf(connection: Connection, { rule, table, bucketMs, toMs }: Level): number {
   const { untilAt, lastId } = readProgress(connection, rule);
   if (untilAt === 0 || untilAt >= toMs) return untilAt;
@@ -139,7 +158,7 @@ function startOf(connection: Connection, { rule, table, bucketMs, toMs }: Level)
   const [[late] = []] = connection
     .prepare(`SELECT min(${at}) FROM ${table} WHERE id > ? AND +${at} < ?`, "thin snapshots")
     .values(lastId, untilAt);
-  return late === null || late === undefined ? untilAt : bucketStart(Number(late), bucketMs);
+  return bucketStart(late === null || late === undefined ? untilAt : Number(late), bucketMs);
 }
 
 function newestId(connection: Connection, table: Level["table"]): number {

@@ -22,14 +22,14 @@ class Model {
 
   thin(now: number, hourlyMs: number | null, dailyMs: number | null): void {
     const borders = [
-      ["day", dailyMs, DAY],
+      ["day", dailyMs, DAY, HOUR],
       // Another border of the days leaves more or less to the hours.
-      [`hour ${dailyMs}`, hourlyMs, HOUR],
+      [`hour ${dailyMs}`, hourlyMs, HOUR, 60_000],
     ] as const;
     let from = 0;
-    for (const [name, afterMs, unit] of borders) {
+    for (const [name, afterMs, unit, step] of borders) {
       if (afterMs === null) continue;
-      const to = now - afterMs - ((now - afterMs) % unit);
+      const to = now - afterMs - ((now - afterMs) % step);
       if (to > (this.#progress.get(name) ?? 0)) {
         const inRange = ({ at }: Row): boolean => at >= from && at < to;
         const isSurplus = (row: Row): boolean =>
