@@ -1,11 +1,10 @@
-/** Deleting nine tenths of a million snapshots while other processes write, and what maintenance takes every minute. */
+/** Deleting nine tenths of a million snapshots while other processes write. */
 import { copyFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { Connection } from "../../src/engine/sqlite/connection.ts";
-import { openUsageDb, type UsageDb } from "../../src/usage-db.ts";
+import { openUsageDb } from "../../src/usage-db.ts";
 import type { Benchmark, BenchmarkContext } from "../contender.ts";
 import { openRaw } from "../floors/raw-open.ts";
-import { fillSnapshots, snapshotData } from "../snapshot-set.ts";
+import { fillSnapshots } from "../snapshot-set.ts";
 import { renderTime } from "../table.ts";
 import { describeLatencies, startWriter } from "../writer.ts";
 
@@ -45,7 +44,6 @@ export const prune: Benchmark = {
         if (one.sessionsAtOnce === sessionsAtOnce) await pruneBeside(full, one, context);
       rmSync(full);
     }
-    await steadyState(context);
   },
 };
 
@@ -93,54 +91,4 @@ async function pruneBeside(
     value: `${renderTime(durationMs)} (CPU ${renderTime((user + system) / 1000)}); writers ${describeLatencies(latenciesMs)}; ${wal}`,
   });
   for (const suffix of ["", "-wal", "-shm"]) rmSync(`${file}${suffix}`, { force: true });
-}
-
-/** Maintenance once a minute of a database's own time, beside ten snapshots a second. */
-async function steadyState({ folder, note, report }: BenchmarkContext): Promise<void> {
-  note("maintaining every minute of four hours");
-  let now = Date.now() - 10 * DAY_MS;
-  const startedAt = now;
-  using db = openUsageDb(join(folder, "steady.db"), {
-    now: () => now,
-    uptimeMs: () => now - startedAt,
-  });
-  const lockedMs: number[] = [];
-  for (let minute = 0; minute < 240; minute++) {
-    const from = now;
-    now += 60_000;
-    db.snapshots.insertMany(
-      Array.from({ length: 600 }, (_, i) => ({
-        session_id: `session-${i % 4}`,
-        snapshot_data: snapshotData(i),
-        timestamp: from - 26 * 3_600_000 + i * 100,
-      })),
-    );
-    lockedMs.push(await lockTime(db));
-  }
-  report({ name: "lock time of a run every minute", value: describeLatencies(lockedMs) });
-}
-
-/** How long the write lock is held in one run of the jobs that delete. */
-async function lockTime(db: UsageDb): Promise<number> {
-  let sumMs = 0;
-  const { transaction } = Connection.prototype;
-  Connection.prototype.transaction = function (this: Connection, work, action) {
-    let lockedAt = performance.now();
-    const result = transaction.call(
-      this,
-      () => {
-        lockedAt = performance.now();
-        return work();
-      },
-      action,
-    );
-    sumMs += performance.now() - lockedAt;
-    return result as never;
-  };
-  try {
-    await db.maintain({ jobs: ["fold", "thin", "prune"] });
-  } finally {
-    Connection.prototype.transaction = transaction;
-  }
-  return sumMs;
 }
