@@ -406,3 +406,20 @@ THEN CAST(snapshot_data ->> '$.usagedb_compacted' AS INTEGER) ELSE octet_length(
 SELECT coalesce(sum(snapshot_count), 0), coalesce(sum(data_bytes), 0)
 FROM usage_snapshot_rollups
 WHERE day BETWEEN ? AND ?;
+
+-- query: folded messages of a part of an hour by agent
+-- expect: SEARCH usage_message_folds USING INDEX idx_usage_message_folds_first_at (first_at>? AND first_at<?)
+-- expect: USE TEMP B-TREE FOR GROUP BY
+-- expect: CORRELATED SCALAR SUBQUERY 1
+-- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
+-- expect: CORRELATED SCALAR SUBQUERY 2
+-- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
+SELECT (SELECT name FROM usage_names WHERE name_id = model_name_id) AS model, NULL AS hour, NULL AS session_id, NULL AS project, (SELECT name FROM usage_names WHERE name_id = agent_name_id) AS agent, sum(message_count) AS message_count,
+  min(first_at) AS first_at, max(last_at) AS last_at, sum(reported_cost_usd) AS reported_cost_usd,
+  sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+  sum(cache_write_5m_tokens) AS cache_write_5m_tokens,
+  sum(cache_write_1h_tokens) AS cache_write_1h_tokens, sum(cache_read_tokens) AS cache_read_tokens,
+  max(request_tokens) AS request_tokens
+FROM usage_message_folds
+WHERE first_at >= ?1 AND first_at < ?2
+GROUP BY model_name_id, agent_name_id;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "bun:test";
 import { type NewUsageMessage, type UsageDb, verifyRollups } from "../../src/index.ts";
 import { setOverride } from "../../src/ingest/price-catalogue.ts";
-import { sessionStats } from "../../src/ingest/session-snapshots.ts";
+
 import { reportBlocks } from "../../src/report/blocks.ts";
 import { reportPeriods } from "../../src/report/periods.ts";
 import { reportSessions } from "../../src/report/sessions.ts";
@@ -46,8 +46,7 @@ function said(db: UsageDb): Record<string, unknown> {
     blocks: ["claude", "codex", undefined].map((agent) =>
       reportBlocks(db, { timeZone: "UTC", nowMs: NOON, ...(agent === undefined ? {} : { agent }) }),
     ),
-    snapshots: ["s1", "s2", "s3"].map((id) => sessionStats(db, id)),
-    views: ["v_daily", "v_models", "v_blocks"].map(view),
+    views: ["v_daily", "v_models", "v_sessions", "v_blocks"].map(view),
     differences: verifyRollups(db),
   };
 }
