@@ -508,6 +508,12 @@ export const ERROR_CATALOGUE = Object.freeze({
     "The system's scheduler did not take an entry, or did not keep it as it was given.",
     "Read what it said; what was there before is kept in the copy that the message names.",
   ),
+  FOLD_MISMATCH: entry(
+    "operator",
+    1,
+    "Rows that were about to be deleted did not arrive in the sums that outlive them; nothing was deleted.",
+    "Run `usagedb report daily --verify` and `usagedb migrate validate`, and report what they say.",
+  ),
   CANCELLED: entry(
     "operator",
     130,

@@ -10,6 +10,7 @@ import { open } from "./open.ts";
 import { prune } from "./prune.ts";
 import { read } from "./read.ts";
 import { rehearse } from "./rehearse.ts";
+import { steady } from "./steady.ts";
 import { sync } from "./sync.ts";
 import { usage } from "./usage.ts";
 
@@ -23,6 +24,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   sync,
   usage,
   prune,
+  steady,
   rehearse,
   batch,
   agent,

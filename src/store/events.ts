@@ -55,6 +55,9 @@ export interface NewEvent {
   readonly dedupe_key?: string | null;
 }
 
+/** Maintenance leaves events alone that are younger, whatever the policies say. */
+export const YOUNGEST_FOLD_MS = 3_600_000;
+
 const NEW_EVENT_KEYS = EVENT_COLUMNS.slice(1);
 
 export class EventStore {
@@ -76,7 +79,8 @@ export class EventStore {
   }
 
   /**
-   * Stores an event and its session in one transaction; false when an event with its dedupe key exists.
+   * Stores an event and its session in one transaction; false when an event with its dedupe key exists, or was folded
+   * away.
    * @throws {InputError} VALUE_INVALID; CONSTRAINT_VIOLATED for payload text that is not JSON.
    */
   insert(event: NewEvent): boolean {
@@ -98,10 +102,20 @@ export class EventStore {
       checkTimestamp("timestamp", event.timestamp ?? this.#now()),
       optionalText("dedupe_key"),
     ];
+    const dedupeKey = event.dedupe_key ?? null;
+    const timestamp = Number(values.at(-2));
     return this.#connection.transaction(() => {
+      if (dedupeKey !== null && this.#isFolded(dedupeKey, timestamp)) return false;
       this.#sessions.ensure(sessionId);
       return this.#insert.run(...values).changes > 0;
     }, "store an event");
+  }
+
+  /** True for an event that was counted and deleted since. Young ones never are, so they pay nothing. */
+  #isFolded(dedupeKey: string, timestamp: number): boolean {
+    if (timestamp > this.#now() - YOUNGEST_FOLD_MS) return false;
+    const { isFoldedEvent } = require("./folded-events.ts") as typeof import("./folded-events.ts");
+    return isFoldedEvent(this.#connection, dedupeKey);
   }
 
   /**
@@ -132,13 +146,15 @@ export class EventStore {
     }, "store an event");
   }
 
-  /** True when an event with this dedupe key is stored. */
+  /** True when an event with this dedupe key is stored, or was counted and folded away. */
   has(dedupeKey: string): boolean {
-    return (
+    const isStored =
       this.#connection
         .prepare("SELECT 1 FROM events WHERE dedupe_key = ?", "read events")
-        .values(dedupeKey).length > 0
-    );
+        .values(dedupeKey).length > 0;
+    if (isStored) return true;
+    const { isFoldedEvent } = require("./folded-events.ts") as typeof import("./folded-events.ts");
+    return isFoldedEvent(this.#connection, dedupeKey);
   }
 
   /** The newest events, newest first. */
