@@ -35,7 +35,16 @@ export interface UsageDb extends UsageStore, Disposable {
   close(): void;
 }
 
-const OPTIONS = ["mode", "busyTimeoutMs", "synchronous", "now", "uptimeMs", "migrate", "onEvent"];
+const OPTIONS = [
+  "mode",
+  "busyTimeoutMs",
+  "synchronous",
+  "maxBytes",
+  "now",
+  "uptimeMs",
+  "migrate",
+  "onEvent",
+];
 
 /**
  * Opens a usage database, creating and migrating it as needed; synchronous, and safe to call from many
@@ -48,7 +57,7 @@ const OPTIONS = ["mode", "busyTimeoutMs", "synchronous", "now", "uptimeMs", "mig
  */
 export function openUsageDb(path: string, options: UsageDbOptions = {}): UsageDb {
   checkKeys("openUsageDb", options, OPTIONS);
-  const { migrate = true, onEvent, mode, busyTimeoutMs, synchronous } = options;
+  const { migrate = true, onEvent, mode, busyTimeoutMs, synchronous, maxBytes } = options;
   const { uptimeMs = systemUptimeMs } = options;
   for (const name of ["now", "onEvent", "uptimeMs"] as const) checkFunction(name, options[name]);
   if (typeof migrate !== "boolean") refuseValue("migrate", describeKind(migrate), "true or false");
@@ -57,6 +66,7 @@ export function openUsageDb(path: string, options: UsageDbOptions = {}): UsageDb
     ...(mode === undefined ? {} : { mode }),
     ...(busyTimeoutMs === undefined ? {} : { busyTimeoutMs }),
     ...(synchronous === undefined ? {} : { synchronous }),
+    ...(maxBytes === undefined ? {} : { maxBytes }),
   });
   try {
     const migrations = createMigrations(connection, now, onEvent);
