@@ -96,14 +96,15 @@ describe("SideProcess", () => {
   it("works inside a compiled program, in a folder that wants to run code of its own", async () => {
     using folder = tempFolder();
     const { path } = madeDatabase(folder);
-    mkdirSync(folder.at("hostile"));
+    const hostile = folder.at("hostile");
+    mkdirSync(hostile);
     // A compiled program itself would run these; they are put there after it started.
     const main = `
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { SideProcess } from "${SRC}/engine/sqlite/side/side-process.ts";
-writeFileSync("bunfig.toml", 'preload = ["./evil.ts"]');
-writeFileSync("evil.ts", 'require("node:fs").writeFileSync("${folder.at("evil")}", "ran")');
-writeFileSync(".env", "EVIL=1");
+writeFileSync("${hostile}/bunfig.toml", 'preload = ["./evil.ts"]');
+writeFileSync("${hostile}/evil.ts", 'require("node:fs").writeFileSync("${folder.at("evil")}", "ran")');
+writeFileSync("${hostile}/.env", "EVIL=1");
 await using side = new SideProcess();
 console.log(JSON.stringify(await side.ask("counts", { path: process.argv[2], isReader: true, busyTimeoutMs: 0 })));
 `;
@@ -123,7 +124,7 @@ console.log(JSON.stringify(await side.ask("counts", { path: process.argv[2], isR
     );
     expect(await build.exited).toBe(0);
     const child = Bun.spawn([program, path], {
-      cwd: folder.at("hostile"),
+      cwd: hostile,
       env: { PATH: "" },
       stdout: "pipe",
       stderr: "pipe",
