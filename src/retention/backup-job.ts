@@ -21,8 +21,8 @@ const DAY_MS = 86_400_000;
 const EVERY_MS = DAY_MS - 3_600_000;
 /** Copying, checking and hashing. */
 const BYTES_PER_MS = 250_000;
-/** Left free on the disk for those who write meanwhile. */
-const SPARE_BYTES = 16 << 20;
+/** Left free on the disk for those who write meanwhile: as much again, within these. */
+const SPARE_BYTES = { min: 1 << 20, max: 16 << 20 };
 
 export const backupJob: MaintenanceJob = {
   name: "backup",
@@ -109,10 +109,11 @@ function liveBytes(connection: Connection): number {
 function refuseFullDisk(folder: BackupFolder, neededBytes: number): void {
   const { bavail, bsize } = statfsSync(folder.path);
   const freeBytes = bavail * bsize;
-  if (freeBytes >= neededBytes + SPARE_BYTES) return;
+  const spareBytes = Math.min(SPARE_BYTES.max, Math.max(SPARE_BYTES.min, neededBytes));
+  if (freeBytes >= neededBytes + spareBytes) return;
   throw new OperationError(
     "DATABASE_FULL",
-    `Cannot back up to ${folder.path}: ${freeBytes} bytes are free, expected ${neededBytes} and ${SPARE_BYTES} to spare`,
+    `Cannot back up to ${folder.path}: ${freeBytes} bytes are free, expected ${neededBytes} and ${spareBytes} to spare`,
     {
       details: { path: folder.path, freeBytes, neededBytes },
       hint: "Free some space, or back up to another disk with `usagedb backup FILE`.",
