@@ -89,13 +89,19 @@ function checksOf(connection: Connection): Check[] {
   ];
 }
 
-function unitCheck({ table, column, first, last }: ReturnType<typeof timeColumns>[number]): Check {
+function unitCheck({
+  table,
+  column,
+  first,
+  last,
+  unset,
+}: ReturnType<typeof timeColumns>[number]): Check {
   const name = quoteIdentifier(column);
   return {
     statement: {
       sql: `SELECT count(*) FROM ${quoteIdentifier(table)}
-            WHERE ${name} IS NOT NULL AND (typeof(${name}) <> 'integer' OR ${name} NOT BETWEEN ? AND ?)`,
-      values: [first, last],
+            WHERE ${name} IS NOT NULL AND ${name} IS NOT ? AND (typeof(${name}) <> 'integer' OR ${name} NOT BETWEEN ? AND ?)`,
+      values: [unset, first, last],
     },
     findingsOf: ([[count] = [0]]) =>
       Number(count) === 0

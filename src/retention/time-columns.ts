@@ -8,6 +8,8 @@ export interface TimeColumn {
   /** Epoch milliseconds, both inclusive. */
   readonly first: number;
   readonly last: number;
+  /** Says "none" in this column: what it holds when nothing was written. */
+  readonly unset: number | null;
 }
 
 /** By name: `timestamp`, `hour`, `…_at`, `…_since`, `…At`. */
@@ -20,12 +22,16 @@ const FIRST_BAR_MS = -62_135_596_800_000;
 export function timeColumns(connection: Connection): TimeColumn[] {
   return connection
     .readOnce(
-      `SELECT t.name, c.name
+      `SELECT t.name, c.name, c.dflt_value
        FROM pragma_table_list AS t, pragma_table_info(t.name) AS c
        WHERE t.schema = 'main' AND t.type = 'table' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
        ORDER BY 1, c.cid`,
     )
-    .map(([table, column]) => ({ table: String(table), column: String(column) }))
+    .map(([table, column, unset]) => ({
+      table: String(table),
+      column: String(column),
+      unset: unset === "0" ? 0 : null,
+    }))
     .filter(({ column }) => TIME_COLUMN.test(column))
     .map((found) => ({
       ...found,

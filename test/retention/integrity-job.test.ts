@@ -55,6 +55,22 @@ describe("the integrity job", () => {
     });
   });
 
+  it("takes the default 0 of a column for no time, and nothing else below 1973", async () => {
+    using folder = tempFolder();
+    using clocked = clockedDb(folder.at("a.db"));
+    const { connection } = clocked.db;
+    connection.runOnce(
+      "CREATE TABLE theirs (seen_at INTEGER DEFAULT 0, made_at INTEGER DEFAULT 7)",
+    );
+    connection.runOnce("INSERT INTO theirs (made_at) VALUES (NULL)");
+    expect((await check(clocked.db)).outcome).toBe("done");
+    connection.runOnce("INSERT INTO theirs VALUES (1, NULL), (0, 7), (0, 0)");
+    expect((await check(clocked.db)).error?.details["findings"]).toEqual([
+      "unit: 1 value(s) of theirs.seen_at are no epoch milliseconds",
+      "unit: 2 value(s) of theirs.made_at are no epoch milliseconds",
+    ]);
+  });
+
   it("tells rows that point at nothing from a damaged file", async () => {
     using folder = tempFolder();
     using clocked = clockedDb(folder.at("a.db"));

@@ -2,16 +2,7 @@
  * A file beside the database that is there to be deleted: on a full disk a deletion, a checkpoint and a vacuum all
  * need room before they make any.
  */
-import {
-  closeSync,
-  fsyncSync,
-  lstatSync,
-  openSync,
-  readSync,
-  rmSync,
-  statfsSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, lstatSync, openSync, readSync, rmSync, statfsSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { IN_MEMORY } from "./open.ts";
 
@@ -75,8 +66,8 @@ function make(path: string, bytes: number): boolean {
     for (let at = 0; at < bytes; at += NOISE_BYTES)
       crypto.getRandomValues(content.subarray(at, Math.min(bytes, at + NOISE_BYTES)));
     content.write(LABEL);
+    // Not flushed, which would hold the event loop: the room is taken when it is written.
     for (let at = 0; at < bytes;) at += writeSync(descriptor, content, at);
-    fsyncSync(descriptor);
     return true;
   } catch (error) {
     rmSync(path, { force: true });
