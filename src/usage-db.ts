@@ -41,6 +41,7 @@ const OPTIONS = [
   "mode",
   "busyTimeoutMs",
   "synchronous",
+  "maxBytes",
   "now",
   "uptimeMs",
   "bootId",
@@ -59,7 +60,7 @@ const OPTIONS = [
  */
 export function openUsageDb(path: string, options: UsageDbOptions = {}): UsageDb {
   checkKeys("openUsageDb", options, OPTIONS);
-  const { migrate = true, onEvent, mode, busyTimeoutMs, synchronous } = options;
+  const { migrate = true, onEvent, mode, busyTimeoutMs, synchronous, maxBytes } = options;
   const { uptimeMs = systemUptimeMs } = options;
   for (const name of ["now", "onEvent", "uptimeMs", "bootId"] as const)
     checkFunction(name, options[name]);
@@ -69,6 +70,7 @@ export function openUsageDb(path: string, options: UsageDbOptions = {}): UsageDb
     ...(mode === undefined ? {} : { mode }),
     ...(busyTimeoutMs === undefined ? {} : { busyTimeoutMs }),
     ...(synchronous === undefined ? {} : { synchronous }),
+    ...(maxBytes === undefined ? {} : { maxBytes }),
   });
   try {
     const migrations = createMigrations(connection, now, onEvent);

@@ -4,6 +4,7 @@ import { batch } from "./batch.ts";
 import { agent } from "./agent.ts";
 import { fresh } from "./fresh.ts";
 import { hazards } from "./hazards.ts";
+import { heavy } from "./heavy.ts";
 import { insert } from "./insert.ts";
 import { noop } from "./noop.ts";
 import { open } from "./open.ts";
@@ -26,6 +27,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   prune,
   steady,
   rehearse,
+  heavy,
   batch,
   agent,
 ];

@@ -44,7 +44,7 @@ SELECT 1 FROM events WHERE dedupe_key = ?;
 
 -- query: the newest events
 -- expect: SCAN events USING INDEX idx_events_timestamp
-SELECT id, source_app, session_id, hook_event_type, payload, chat, summary, model_name, timestamp, dedupe_key FROM events ORDER BY timestamp DESC, id DESC LIMIT ?;
+SELECT id, source_app, session_id, hook_event_type, coalesce(payload_zstd, payload) AS payload, coalesce(chat_zstd, chat) AS chat, summary, model_name, timestamp, dedupe_key FROM events ORDER BY timestamp DESC, id DESC LIMIT ?;
 
 -- query: the same event within a while
 -- expect: SEARCH events USING INDEX idx_events_dedupe_key (dedupe_key>? AND dedupe_key<?)
@@ -52,7 +52,7 @@ SELECT 1 FROM events WHERE dedupe_key >= ?1 || '@' AND dedupe_key < ?1 || 'A' AN
 
 -- query: the events since one
 -- expect: SEARCH events USING INTEGER PRIMARY KEY (rowid>?)
-SELECT id, source_app, session_id, hook_event_type, payload, chat, summary, model_name, timestamp, dedupe_key FROM events WHERE id > ? ORDER BY id LIMIT ?;
+SELECT id, source_app, session_id, hook_event_type, coalesce(payload_zstd, payload) AS payload, coalesce(chat_zstd, chat) AS chat, summary, model_name, timestamp, dedupe_key FROM events WHERE id > ? ORDER BY id LIMIT ?;
 
 -- query: the event stored last
 -- expect: SEARCH events
@@ -80,19 +80,19 @@ SELECT id, plan, custom_limit_tokens, view, timezone, time_format, theme, refres
 
 -- query: the newest snapshots
 -- expect: SCAN usage_snapshots USING INDEX idx_usage_snapshots_timestamp
-SELECT id, session_id, snapshot_data, snapshot_type, timestamp FROM usage_snapshots ORDER BY timestamp DESC, id DESC LIMIT ?;
+SELECT id, session_id, coalesce(snapshot_data_zstd, snapshot_data) AS snapshot_data, snapshot_type, timestamp FROM usage_snapshots ORDER BY timestamp DESC, id DESC LIMIT ?;
 
 -- query: the newest snapshots of a session
 -- expect: SEARCH usage_snapshots USING INDEX idx_usage_snapshots_session_id (session_id=?)
-SELECT id, session_id, snapshot_data, snapshot_type, timestamp FROM usage_snapshots WHERE session_id = ? ORDER BY timestamp DESC, id DESC LIMIT ?;
+SELECT id, session_id, coalesce(snapshot_data_zstd, snapshot_data) AS snapshot_data, snapshot_type, timestamp FROM usage_snapshots WHERE session_id = ? ORDER BY timestamp DESC, id DESC LIMIT ?;
 
 -- query: the newest snapshot of a type in a session
 -- expect: SEARCH usage_snapshots USING INDEX idx_usage_snapshots_session_id (session_id=?)
-SELECT id, session_id, snapshot_data, snapshot_type, timestamp FROM usage_snapshots WHERE session_id = ? AND +snapshot_type = ? ORDER BY timestamp DESC, id DESC LIMIT ?;
+SELECT id, session_id, coalesce(snapshot_data_zstd, snapshot_data) AS snapshot_data, snapshot_type, timestamp FROM usage_snapshots WHERE session_id = ? AND +snapshot_type = ? ORDER BY timestamp DESC, id DESC LIMIT ?;
 
 -- query: the newest snapshots of a type
 -- expect: SEARCH usage_snapshots USING INDEX idx_usage_snapshots_type (snapshot_type=?)
-SELECT id, session_id, snapshot_data, snapshot_type, timestamp FROM usage_snapshots WHERE snapshot_type = ? ORDER BY timestamp DESC, id DESC LIMIT ?;
+SELECT id, session_id, coalesce(snapshot_data_zstd, snapshot_data) AS snapshot_data, snapshot_type, timestamp FROM usage_snapshots WHERE snapshot_type = ? ORDER BY timestamp DESC, id DESC LIMIT ?;
 
 -- query: what a prune keeps
 -- expect: SEARCH usage_snapshots USING COVERING INDEX idx_usage_snapshots_timestamp (timestamp>?)

@@ -7,6 +7,11 @@ const JOBS: Readonly<Partial<Record<JobName, () => MaintenanceJob>>> = {
   fold: () => (require("./fold.ts") as typeof import("./fold.ts")).foldJob,
   thin: () => (require("./thin.ts") as typeof import("./thin.ts")).thinJob,
   prune: () => (require("./prune-job.ts") as typeof import("./prune-job.ts")).pruneJob,
+  compact: () => (require("./compact-job.ts") as typeof import("./compact-job.ts")).compactJob,
+  vacuum: () => (require("./vacuum-job.ts") as typeof import("./vacuum-job.ts")).vacuumJob,
+  integrity: () =>
+    (require("./integrity-job.ts") as typeof import("./integrity-job.ts")).integrityJob,
+  backup: () => (require("./backup-job.ts") as typeof import("./backup-job.ts")).backupJob,
   checkpoint: () =>
     (require("./checkpoint-job.ts") as typeof import("./checkpoint-job.ts")).checkpointJob,
   optimize: () => (require("./optimize.ts") as typeof import("./optimize.ts")).optimizeJob,

@@ -9,6 +9,7 @@ import {
   checkText,
   checkTimestamp,
 } from "./checks.ts";
+import { expandText } from "./compacted-text.ts";
 import type { SessionStore } from "./sessions.ts";
 
 export interface UsageEvent {
@@ -40,6 +41,36 @@ export const EVENT_COLUMNS = [
   "timestamp",
   "dedupe_key",
 ] as const satisfies readonly (keyof UsageEvent)[];
+
+/** A column that is a compacted text when its frame is there; readers get the whole text either way. */
+const compacted = (name: "payload" | "chat"): string =>
+  `coalesce(${name}_zstd, ${name}) AS ${name}`;
+
+/** The columns as they are read, for rows that `expandEvent` makes whole. */
+export const READ_EVENT_COLUMNS = EVENT_COLUMNS.map((name) =>
+  name === "payload" || name === "chat" ? compacted(name) : name,
+).join(", ");
+
+/** An event as it is read: what was compacted is still a frame. */
+export type ReadEvent<Row = UsageEvent> = Omit<Row, "payload" | "chat"> & {
+  readonly payload: string | Uint8Array;
+  readonly chat: string | Uint8Array | null;
+};
+
+/**
+ * The same event with its texts.
+ * @throws {OperationError} DATABASE_CORRUPT when a frame is not what was written.
+ */
+export function expandEvent<Row = UsageEvent>(row: ReadEvent<Row>): Row {
+  const { payload, chat } = row;
+  // Nearly all that is read is young: nothing is copied for it.
+  if (typeof payload === "string" && !(chat instanceof Uint8Array)) return row as Row;
+  return {
+    ...row,
+    payload: expandText(payload),
+    chat: chat === null ? null : expandText(chat),
+  } as Row;
+}
 
 export interface NewEvent {
   readonly source_app: string;
@@ -160,24 +191,26 @@ export class EventStore {
   /** The newest events, newest first. */
   recent(limit = 100): UsageEvent[] {
     return this.#connection
-      .prepare<UsageEvent>(
-        `SELECT ${EVENT_COLUMNS.join(", ")} FROM events ORDER BY timestamp DESC, id DESC LIMIT ?`,
+      .prepare<ReadEvent>(
+        `SELECT ${READ_EVENT_COLUMNS} FROM events ORDER BY timestamp DESC, id DESC LIMIT ?`,
         "read events",
       )
-      .all(checkInteger("limit", limit, 1, 1_000_000));
+      .all(checkInteger("limit", limit, 1, 1_000_000))
+      .map((row) => expandEvent(row));
   }
 
   /** Events that were stored after the one with this id, in the order of storing. */
   after(id: number, limit = 1000): UsageEvent[] {
     return this.#connection
-      .prepare<UsageEvent>(
-        `SELECT ${EVENT_COLUMNS.join(", ")} FROM events WHERE id > ? ORDER BY id LIMIT ?`,
+      .prepare<ReadEvent>(
+        `SELECT ${READ_EVENT_COLUMNS} FROM events WHERE id > ? ORDER BY id LIMIT ?`,
         "read events",
       )
       .all(
         checkInteger("id", id, 0, Number.MAX_SAFE_INTEGER),
         checkInteger("limit", limit, 1, 1_000_000),
-      );
+      )
+      .map((row) => expandEvent(row));
   }
 
   /** The id of the event stored last; 0 when there is none. */

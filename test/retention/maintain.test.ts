@@ -370,11 +370,14 @@ describe("the steady state", () => {
       expect((await clocked.db.maintain()).isComplete).toBe(true);
     }
     // The rows themselves fill a WAL that is then moved; that is a change.
-    expect(clocked.db.maintenanceRuns.list().length).toBeLessThan(40);
-    const idle = clocked.db.maintenanceRuns
-      .list()
-      .map(({ detail }) => Number((JSON.parse(detail) as { idleRuns?: number }).idleRuns ?? 0));
-    expect(idle.reduce((sum, runs) => sum + runs + 1, 0)).toBe(131 * 4 + 3);
+    const ofTwo = clocked.db.maintenanceRuns
+      .list({ limit: 10_000 })
+      .filter(({ job }) => job === "checkpoint" || job === "optimize");
+    expect(ofTwo.length).toBeLessThan(40);
+    const idle = ofTwo.map(({ detail }) =>
+      Number((JSON.parse(detail) as { idleRuns?: number }).idleRuns ?? 0),
+    );
+    expect(idle.reduce((sum, runs) => sum + runs + 1, 0)).toBe(131 + 3);
   });
 });
 
