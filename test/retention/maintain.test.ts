@@ -403,6 +403,24 @@ describe("the checkpoint job", () => {
   });
 });
 
+describe("the checkpoint job and a large WAL", () => {
+  it("moves it without holding the event loop, and all of it", async () => {
+    using folder = tempFolder();
+    using clocked = clockedDb(folder.at("usage.db"));
+    const { connection } = clocked.db;
+    connection.readOnce("PRAGMA wal_autocheckpoint = 0");
+    connection.runOnce("CREATE TABLE filler (x BLOB)");
+    for (let i = 0; i < 4; i++) connection.runOnce("INSERT INTO filler VALUES (zeroblob(5000000))");
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    const report = await clocked.db.maintain({ jobs: ["checkpoint"] });
+    clearInterval(timer);
+    expect(report.jobs).toMatchObject([{ outcome: "done", detail: { walBytes: 0 } }]);
+    expect(report.jobs[0]?.bytes).toBeGreaterThan(20_000_000);
+    expect(turns).toBeGreaterThan(5);
+  });
+});
+
 describe("the optimize job", () => {
   it("leaves the hot queries their plans on rows that are far from even", async () => {
     using clocked = clockedDb();
