@@ -168,6 +168,10 @@ export const ROOT: CommandGroup = {
       description: "look the database over, and say what to do",
       load: () => (require("./doctor.ts") as typeof import("./doctor.ts")).doctor,
     },
+    recover: {
+      description: "save what can be read of a damaged database into a new file",
+      load: () => (require("./recover.ts") as typeof import("./recover.ts")).recover,
+    },
     migrate: { description: MIGRATE.meta.description, load: () => MIGRATE },
     completion: {
       description: "print a script that completes commands in bash, zsh or fish",

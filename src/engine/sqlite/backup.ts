@@ -72,8 +72,8 @@ export function backupDatabase(connection: Connection, target: string): BackupRe
   }
 }
 
-/** Unlike a rename, a link never replaces a file that appeared meanwhile; some file systems have only the rename. */
-function publish(draft: string, path: string): void {
+/** Gives a finished draft its name. Unlike a rename, a link never replaces a file that appeared meanwhile; some file systems have only the rename. */
+export function publish(draft: string, path: string): void {
   try {
     linkSync(draft, path);
   } catch (error) {
@@ -266,7 +266,8 @@ export function hashBeside(path: string): string | null {
   return existsSync(hashPath(path)) ? readFileSync(hashPath(path), "utf8").slice(0, 64) : null;
 }
 
-function flush(path: string): void {
+/** Has the disk keep what was written to a file or a folder. */
+export function flush(path: string): void {
   const descriptor = openSync(path, "r");
   try {
     fsyncSync(descriptor);
