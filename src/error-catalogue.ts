@@ -400,6 +400,12 @@ export const ERROR_CATALOGUE = Object.freeze({
     "Not a single row of a damaged database can be read; no file was made.",
     "Keep the damaged file, and restore the newest backup with `usagedb restore`.",
   ),
+  FORGET_UNBALANCED: entry(
+    "maintainer",
+    1,
+    "After forgetting, hours and messages would disagree; nothing was deleted.",
+    "Run `usagedb doctor`, and report it with the message and the version of usagedb.",
+  ),
   ADOPT_SOURCE_UNKNOWN: entry(
     "operator",
     1,

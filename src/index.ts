@@ -63,6 +63,8 @@ export {
   restoreDatabase,
   type RestoreReport,
 } from "./engine/sqlite/backup.ts";
+export { type ForgetOptions, type ForgetReport, forgetUsage } from "./forget.ts";
+export type { ForgetTarget } from "./retention/forget/target.ts";
 export { recoverDatabase, type RecoverOptions, type RecoverReport } from "./recover.ts";
 export type { TableBalance } from "./engine/sqlite/recover/balance.ts";
 export type { ChangeCounts } from "./ingest/exchange/change-file.ts";

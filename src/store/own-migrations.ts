@@ -893,10 +893,32 @@ JOIN usage_names AS n ON n.name_id = m.session_name_id
 LEFT JOIN sessions AS s ON s.session_id = n.name;
 `,
   },
+  {
+    version: 19,
+    name: "create_usage_forgotten",
+    fileName: "019_create_usage_forgotten.sql",
+    sql: `-- Migration: 019_create_usage_forgotten
+-- Description: What was forgotten on request, as salted hashes: transcripts that are still there must not bring it back
+-- Created: 2026-11-20
+
+-- migrate:up
+
+CREATE TABLE usage_forgotten (
+  kind TEXT NOT NULL CHECK (kind IN ('salt', 'session', 'project', 'source', 'before')),
+  -- the salt, a hash of a session's id, a project's name or a transcript's path, or a moment in epoch milliseconds
+  value TEXT NOT NULL CHECK (value <> ''),
+  forgotten_at INTEGER NOT NULL CHECK (forgotten_at BETWEEN 100000000000 AND 253402300799999),
+  PRIMARY KEY (kind, value)
+) STRICT, WITHOUT ROWID;
+
+-- migrate:down
+DROP TABLE usage_forgotten;
+`,
+  },
 ];
 
 export const migrations: MigrationBundle = {
-  stamp: "bundle:7f622e129ad9ccfbf8e58110e393e45580630176c31d60f4de63f1d8496a1ca9",
-  versions: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
+  stamp: "bundle:226c68a2ed5f6715dd5584bafc9bd2175577786a5aea91b5b8db64008350927f",
+  versions: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 19],
   load: () => entries,
 };

@@ -4,7 +4,7 @@ import { type MessageSlice, readSlices, type SliceOptions } from "./message-slic
 import { USAGE_ROLLUP_COLUMNS, type UsageRollup } from "./usage-rollups.ts";
 import type { UsageStore } from "./usage-store.ts";
 
-type HourKey = Pick<UsageRollup, "hour" | "project" | "model" | "agent">;
+export type HourKey = Pick<UsageRollup, "hour" | "project" | "model" | "agent">;
 
 /** Enters every hour of which there are messages and no row; returns how many. */
 export function rebuildMissingHours(store: UsageStore): number {

@@ -124,11 +124,7 @@ export async function restoreDatabase(
       },
     );
   }
-  const sha256 = hashFile(path);
-  const expected = hashBeside(path);
-  if (expected !== null && expected !== sha256) {
-    throw unverified(path, "its SHA-256 is not the one written beside it");
-  }
+  const sha256 = verifiedHash(path);
   const rows = verifyCopy(path);
   // Opened first for its rules (no link, no folder, private when new) and for the lock, which node:sqlite's
   // backup reports as "not an error" when somebody else has it.
@@ -159,6 +155,19 @@ export function openForRestore(
       hint: "Move the damaged file and its -wal aside, keep them, and restore again.",
     });
   }
+}
+
+/**
+ * The SHA-256 of a backup, which is that written beside it where one is.
+ * @throws {InputError} BACKUP_TARGET_INVALID when there is no such backup.
+ * @throws {OperationError} BACKUP_UNVERIFIED.
+ */
+export function verifiedHash(path: string): string {
+  if (!existsSync(path)) refuseMissing(path);
+  const sha256 = hashFile(path);
+  const expected = hashBeside(path);
+  if (expected === null || expected === sha256) return sha256;
+  throw unverified(path, "its SHA-256 is not the one written beside it");
 }
 
 async function replaceContent(

@@ -9,16 +9,14 @@ import {
   lstatSync,
   mkdtempSync,
   openSync,
-  readdirSync,
   readSync,
   rmSync,
-  type Stats,
-  statSync,
   writeSync,
 } from "node:fs";
 import { basename, join } from "node:path";
 import { OperationError } from "../../../errors.ts";
 import { checkPath, prepareFile } from "../open.ts";
+import { refuseOpenHere } from "../own-descriptors.ts";
 
 const TRIES = 3;
 const CHUNK_BYTES = 1 << 20;
@@ -44,7 +42,7 @@ export class DamagedCopy implements Disposable {
   static of(source: string, parent: string): DamagedCopy {
     const path = checkPath(source);
     prepareFile(path, "existing");
-    refuseOwn(path);
+    refuseOpenHere(path, "copy");
     const folder = mkdtempSync(join(parent, `.${basename(path)}.recover-`));
     try {
       for (let tries = 0; tries < TRIES; tries++) {
@@ -73,32 +71,6 @@ export class DamagedCopy implements Disposable {
   [Symbol.dispose](): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }
-}
-
-/** POSIX drops all of a process's locks on a file as soon as it closes any descriptor of it. */
-function refuseOwn(path: string): void {
-  const { dev, ino } = statSync(path);
-  const isOpen = ownDescriptors().some((stats) => stats.dev === dev && stats.ino === ino);
-  if (!isOpen) return;
-  throw new OperationError(
-    "DATABASE_BUSY",
-    `Cannot copy ${path}: this process has it open, expected it closed`,
-    { details: { path }, hint: "Close the database first, or recover it in another process." },
-  );
-}
-
-/** Empty where the system does not list them. */
-function ownDescriptors(): Stats[] {
-  const stats: Stats[] = [];
-  try {
-    for (const name of readdirSync("/proc/self/fd")) {
-      const one = statSync(`/proc/self/fd/${name}`, { throwIfNoEntry: false });
-      if (one !== undefined) stats.push(one);
-    }
-  } catch (error) {
-    if (!(error instanceof Error && "syscall" in error)) throw error;
-  }
-  return stats;
 }
 
 const isRegular = (path: string): boolean =>
