@@ -1,5 +1,14 @@
 /** Forgetting in a backup: a new one is made of it and verified before the old one goes. */
-import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { backupDatabase, flush, verifiedHash } from "./engine/sqlite/backup.ts";
 import { openUntouched } from "./engine/sqlite/open-untouched.ts";
@@ -27,9 +36,10 @@ export function forgetInBackup(
   { keepsSums, ...clock }: { readonly keepsSums: boolean; readonly now?: () => number },
 ): ForgottenBackup {
   const id = crypto.randomUUID();
-  const work = join(dirname(path), `.${basename(path)}.${id}.partial`);
-  const fresh = join(dirname(path), `.${basename(path)}.${id}.new`);
+  const work = join(dirname(path), `.${basename(path)}.${id}${MARK}`);
+  const fresh = `${work}.new`;
   try {
+    removeDrafts(path);
     // A damaged backup with a new hash would pass for a whole one.
     verifiedHash(path);
     copyBackup(path, work);
@@ -44,8 +54,21 @@ export function forgetInBackup(
     if (!(error instanceof UsageDbError)) throw error;
     return { path, sha256: null, error: { code: error.code, message: error.message } };
   } finally {
-    for (const name of [work, `${work}-wal`, `${work}-shm`, fresh, `${fresh}.sha256`])
-      rmSync(name, { force: true });
+    removeDrafts(path);
+  }
+}
+
+/** By which drafts are known; what a killed run left is as old as the backup, and has all of it. */
+const MARK = ".forgetting";
+
+/** The caller holds the lock that lets one process at a time make such drafts. */
+function removeDrafts(path: string): void {
+  const folder = dirname(path);
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) {
+    // A backup of a draft has a draft of its own, with one more dot.
+    const isDraft = name.replace(/^\.+/, ".").startsWith(`.${basename(path)}.`);
+    if (isDraft && name.startsWith(".") && name.includes(MARK)) rmSync(join(folder, name));
   }
 }
 

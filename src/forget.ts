@@ -2,8 +2,10 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Connection } from "./engine/sqlite/connection.ts";
+import { type JobLock, takeJobLock } from "./engine/sqlite/job-lock.ts";
+import { openConnection } from "./engine/sqlite/open.ts";
 import { refuseOpenHere } from "./engine/sqlite/own-descriptors.ts";
-import { refuseValue } from "./errors.ts";
+import { OperationError, refuseValue } from "./errors.ts";
 import { type ForgottenBackup, forgetInBackup } from "./forget-backup.ts";
 import { emptySpace, forgetInTables } from "./forget-tables.ts";
 import { drainBeside } from "./ingest/hooks/drain-spool.ts";
@@ -12,6 +14,7 @@ import { ByteSearch, type FoundBytes, MIN_TEXT_BYTES } from "./retention/forget/
 import { type ForgottenRows, forgetRows } from "./retention/forget/forget-rows.ts";
 import type { ForgetTarget } from "./retention/forget/target.ts";
 import { checkKeys, checkNonEmpty, checkTimestamp } from "./store/checks.ts";
+import { refuseForeign } from "./store/schema.ts";
 import { openUsageDb } from "./usage-db.ts";
 
 export interface ForgetOptions {
@@ -53,7 +56,7 @@ const OPTIONS = ["rollups", "backups", "dryRun", "now"];
  * The tables are changed in one transaction; a run that was cut off is completed by running it again. Nothing else of
  * this process may have the database open.
  * @throws {InputError} VALUE_INVALID, DATABASE_PATH_INVALID.
- * @throws {OperationError} DATABASE_NOT_FOUND, DATABASE_BUSY, DATABASE_FULL and what a migration throws.
+ * @throws {OperationError} DATABASE_NOT_FOUND, DATABASE_BUSY, MAINTENANCE_RUNNING, DATABASE_FULL and what a migration throws.
  */
 export function forgetUsage(
   path: string,
@@ -67,6 +70,7 @@ export function forgetUsage(
   refuseOpenHere(file, "forget in");
   const clock = options.now === undefined ? {} : { now: options.now };
   if (dryRun) return dryReport(file, target, { keepsSums: !rollups, ...clock });
+  using _ = takeLock(file);
   const cleaned = clean(file, target, { keepsSums: !rollups, ...clock });
   const { rows, texts } = cleaned;
   const rewritten = backups.map((backup) =>
@@ -95,6 +99,19 @@ export function forgetUsage(
       cleaned.isVacuumed &&
       rewritten.every(({ error }) => error === null),
   };
+}
+
+/** One at a time, beside no other maintenance, so what a killed run left half done may be taken away. */
+function takeLock(file: string): JobLock {
+  using connection = openConnection(file, { mode: "existing" });
+  refuseForeign(connection);
+  const lock = takeJobLock(connection);
+  if (lock !== null) return lock;
+  throw new OperationError(
+    "MAINTENANCE_RUNNING",
+    `Cannot forget in ${file}: another process does maintenance, expected none`,
+    { details: { path: file } },
+  );
 }
 
 interface CleanOptions {
