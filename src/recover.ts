@@ -22,6 +22,7 @@ import { verifyRollups } from "./report/verify.ts";
 import { checkFunction, checkKeys } from "./store/checks.ts";
 import { ownMigrations } from "./store/schema.ts";
 import { rebuildMissingHours } from "./store/rebuild-hours.ts";
+import { rebuildMissingTotals } from "./store/rebuild-totals.ts";
 import { openUsageDb, type UsageDb } from "./usage-db.ts";
 
 export interface RecoverOptions {
@@ -53,6 +54,8 @@ export interface RecoverReport extends TablesBalance, FoundVersion {
   readonly refusedFile: string | null;
   /** Hours that were lost and could be summed anew from messages. */
   readonly hoursRebuilt: number;
+  /** The same of sessions' totals. */
+  readonly totalsRebuilt: number;
   /** How hours and messages disagree in the new database, one line each. */
   readonly differences: readonly string[];
   /** True when nothing is missing or other than it was, as far as can be told. */
@@ -107,6 +110,7 @@ export function recoverDatabase(
 
 interface FilledDraft extends TablesBalance {
   readonly hoursRebuilt: number;
+  readonly totalsRebuilt: number;
   readonly differences: readonly string[];
 }
 
@@ -136,9 +140,10 @@ function fillDraft(
     (name) => balance.tables.find(({ table }) => table === name)?.isWhole === true,
   );
   const hoursRebuilt = isSummable ? rebuildMissingHours(db) : 0;
+  const totalsRebuilt = isSummable ? rebuildMissingTotals(db) : 0;
   const differences = verifyRollups(db);
   checkWhole(db);
-  return { ...balance, hoursRebuilt, differences };
+  return { ...balance, hoursRebuilt, totalsRebuilt, differences };
 }
 
 function fillTables(
@@ -215,7 +220,11 @@ function reportOf(
   const wal = pages.walSizeBytes === 0 ? null : walOf(file);
   const isWhole =
     filled.tables.every((table: TableBalance) => table.isWhole) &&
-    filled.strayRows + filled.differences.length + missingPages.length + filled.hoursRebuilt ===
+    filled.strayRows +
+      filled.differences.length +
+      missingPages.length +
+      filled.hoursRebuilt +
+      filled.totalsRebuilt ===
       0 &&
     isSchemaWhole &&
     pages.hasHeader &&

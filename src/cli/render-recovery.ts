@@ -45,6 +45,8 @@ function remarksOf(report: RecoverReport): string[] {
     lines.push(`${report.strayRows} row(s) of tables that are not known were put aside.`);
   if (report.hoursRebuilt > 0)
     lines.push(`${report.hoursRebuilt} lost hour(s) were summed anew from the messages.`);
+  if (report.totalsRebuilt > 0)
+    lines.push(`${report.totalsRebuilt} lost total(s) of sessions were summed anew.`);
   if (report.differences.length > 0) {
     lines.push(`${report.differences.length} difference(s) between hours and messages:`);
     const shown = report.differences.slice(0, LISTED_DIFFERENCES);

@@ -2,6 +2,7 @@
 import type { Binding } from "../../engine/sqlite/connection.ts";
 import { quoteIdentifier } from "../../engine/sqlite/quote.ts";
 import { type HourKey, rebuildHours } from "../../store/rebuild-hours.ts";
+import { rebuildCutTotals } from "../../store/rebuild-totals.ts";
 import { rememberForgotten } from "../../store/usage-forgotten.ts";
 import type { UsageStore } from "../../store/usage-store.ts";
 import { chooseSessions, IS_IN_PROJECT } from "./chosen-sessions.ts";
@@ -44,6 +45,7 @@ export function forgetRows(
   const sources = forgetSources(store.connection, sessions);
   work.count("deleted", "usage_sources", sources.length);
   rebuildHours(store, hours);
+  if (!keepsSums && target.kind === "before") rebuildCutTotals(store, target.beforeMs);
   if (!keepsSums) work.deleteBareHours();
   work.deleteNames();
   rememberForgotten(
@@ -108,19 +110,29 @@ class Forgetting {
     this.#update("sessions", "project = NULL", "project = ?", project);
   }
 
-  /** The hours that messages are about to leave. */
+  /** The hours that messages, and sums of messages that a prune took, are about to leave. */
   affectedHours(): HourKey[] {
+    const { connection } = this.#store;
     const [where, values] = this.#usage("timestamp");
-    return this.#store.connection
+    const [foldWhere, foldValues] = this.#usage("last_at");
+    const folds = tablesWith(connection, "slice_at");
+    const columns = "project_name_id, model_name_id, agent_name_id";
+    const rows = [
+      `SELECT timestamp AS at, ${columns} FROM usage_message_rows WHERE ${where}`,
+      ...folds.map(
+        (table) => `SELECT slice_at, ${columns} FROM ${quoteIdentifier(table)} WHERE ${foldWhere}`,
+      ),
+    ];
+    return connection
       .prepare<HourKey>(
-        `SELECT DISTINCT timestamp - timestamp % 3600000 AS hour, p.name AS project, m.name AS model, a.name AS agent
-         FROM (SELECT * FROM usage_message_rows WHERE ${where}) AS r
+        `SELECT DISTINCT at - at % 3600000 AS hour, p.name AS project, m.name AS model, a.name AS agent
+         FROM (${rows.join(" UNION ALL ")}) AS r
          JOIN usage_names AS p ON p.name_id = r.project_name_id
          JOIN usage_names AS m ON m.name_id = r.model_name_id
          JOIN usage_names AS a ON a.name_id = r.agent_name_id`,
         "read messages",
       )
-      .all(...values);
+      .all(...values, ...folds.flatMap(() => foldValues));
   }
 
   /** Messages, and whatever else is summed by session. */
