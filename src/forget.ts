@@ -42,6 +42,8 @@ export interface ForgetReport extends Omit<ForgottenRows, "sessions" | "sources"
   readonly backups: readonly ForgottenBackup[];
   /** Files in which one of the texts searched for still stands. */
   readonly found: readonly FoundBytes[];
+  /** Files that may not be read, with the system's reason. */
+  readonly unsearched: readonly { readonly path: string; readonly unreadable: string }[];
   /** Texts that were searched for, and those too short to prove anything by. */
   readonly searchedTexts: number;
   readonly shortTexts: number;
@@ -78,7 +80,9 @@ export function forgetUsage(
   );
   const search = new ByteSearch(texts, { except: cleaned.kept });
   const files = filesOf(file, [...backups.map((name) => resolve(name)), ...cleaned.knownBackups]);
-  const found = files.map((name) => search.find(name)).filter((one) => one !== null);
+  const results = files.map((name) => search.find(name)).filter((one) => one !== null);
+  const found = results.filter((one) => "count" in one);
+  const unsearched = results.filter((one) => "unreadable" in one);
   const shortTexts = texts.filter((text) => Buffer.byteLength(text) < MIN_TEXT_BYTES).length;
   return {
     path: file,
@@ -91,10 +95,11 @@ export function forgetUsage(
     isVacuumed: cleaned.isVacuumed,
     backups: rewritten,
     found,
+    unsearched,
     searchedTexts: texts.length - shortTexts,
     shortTexts,
     isProved:
-      found.length + shortTexts === 0 &&
+      found.length + unsearched.length + shortTexts === 0 &&
       !cleaned.isWalBusy &&
       cleaned.isVacuumed &&
       rewritten.every(({ error }) => error === null),
@@ -177,6 +182,7 @@ function dryReport(file: string, target: ForgetTarget, options: CleanOptions): F
     isVacuumed: false,
     backups: [],
     found: [],
+    unsearched: [],
     searchedTexts: 0,
     shortTexts: 0,
     isProved: false,

@@ -1,7 +1,8 @@
 /** Saving what can be read of a damaged usage database into a new one, with a balance of what was saved. */
 import { lstatSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { flush, publish } from "./engine/sqlite/backup.ts";
+import { flush, publish, toFileError } from "./engine/sqlite/backup.ts";
+import { checkpoint, walBytes } from "./engine/sqlite/checkpoint.ts";
 import type { Binding, Connection } from "./engine/sqlite/connection.ts";
 import {
   HISTORY_TABLE,
@@ -83,10 +84,29 @@ export function recoverDatabase(
   const target = resolve(to);
   const sidePath = `${target}.refused.jsonl`;
   refuseTarget([target, sidePath]);
+  try {
+    return recoverInto(resolve(from), { target, sidePath, options });
+  } catch (error) {
+    throw toFileError(error, `recover ${resolve(from)}`, target);
+  }
+}
+
+function recoverInto(
+  from: string,
+  {
+    target,
+    sidePath,
+    options,
+  }: {
+    readonly target: string;
+    readonly sidePath: string;
+    readonly options: RecoverOptions;
+  },
+): RecoverReport {
   using copy = DamagedCopy.of(from, dirname(target));
   using file = new DamagedFile(copy);
-  refuseStranger(file, resolve(from));
-  const found = foundVersion(file, resolve(from));
+  refuseStranger(file, from);
+  const found = foundVersion(file, from);
   const draft = join(dirname(target), `.${basename(target)}.${crypto.randomUUID()}.partial`);
   const sideDraft = `${draft}.jsonl`;
   using side = new SideFile(sideDraft);
@@ -99,7 +119,7 @@ export function recoverDatabase(
     flush(dirname(target));
     return reportOf(
       file,
-      { ...balance, ...found, from: resolve(from), to: target },
+      { ...balance, ...found, from, to: target },
       side.count > 0 ? sidePath : null,
     );
   } finally {
@@ -143,6 +163,8 @@ function fillDraft(
   const totalsRebuilt = isSummable ? rebuildMissingTotals(db) : 0;
   const differences = verifyRollups(db);
   checkWhole(db);
+  // What closing did not move would be left behind.
+  if (checkpoint(db.connection, 0).isBusy || walBytes(db.connection) > 0) refuseUnsettled(draft);
   return { ...balance, hoursRebuilt, totalsRebuilt, differences };
 }
 
@@ -263,6 +285,14 @@ function refuseTarget(paths: readonly string[]): void {
     "BACKUP_TARGET_INVALID",
     `Cannot recover to ${paths[0]}: ${observed}, expected a new file in a folder that exists`,
     { details: { path: paths[0], observed }, hint: "Name a new file with `--to`." },
+  );
+}
+
+function refuseUnsettled(path: string): never {
+  throw new OperationError(
+    "DATABASE_IO",
+    `Cannot recover to ${path}: its WAL could not be emptied, expected to be alone with it`,
+    { details: { path } },
   );
 }
 

@@ -50,6 +50,8 @@ function proofLines(report: ForgetReport): string[] {
     ({ path, count, firstOffset }) =>
       `Still found ${count} time(s) in ${printable(path)}, first at byte ${firstOffset}.`,
   );
+  for (const { path, unreadable } of report.unsearched)
+    lines.push(`${printable(path)} could not be searched: ${unreadable}.`);
   if (!report.isVacuumed)
     lines.push("The file could not be written anew: free pages may have some of it; run it again.");
   if (report.isWalBusy)

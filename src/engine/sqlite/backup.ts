@@ -86,7 +86,7 @@ export function publish(draft: string, path: string): void {
 }
 
 /** Codes of the file system in the words of the catalogue. */
-function toFileError(error: unknown, action: string, path: string): UsageDbError {
+export function toFileError(error: unknown, action: string, path: string): UsageDbError {
   const code =
     error instanceof Error && "syscall" in error && "code" in error ? String(error.code) : null;
   if (code === null) return toUsageDbError(error, action, { path });

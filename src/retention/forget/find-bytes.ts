@@ -9,6 +9,10 @@ export interface FoundBytes {
   readonly firstOffset: number;
 }
 
+/** What a search of one file came to; null when none of the texts is in it, or there is no such regular file. */
+export type SearchResult =
+  FoundBytes | { readonly path: string; readonly unreadable: string } | null;
+
 export interface FindOptions {
   /** Texts that may stay and have one of those looked for in them: a longer path, for example. */
   readonly except: readonly string[];
@@ -25,7 +29,7 @@ interface Needle {
   readonly covers: readonly { readonly bytes: Buffer; readonly at: number }[];
 }
 
-/** Searches a file once for all texts; null when none is in it, or there is no such regular file. */
+/** Searches a file once for all texts. */
 export class ByteSearch {
   readonly #byStart = new Map<number, Needle[]>();
   readonly #margin: number;
@@ -47,13 +51,17 @@ export class ByteSearch {
     this.#margin = longest;
   }
 
-  find(path: string): FoundBytes | null {
-    const descriptor = openFile(path);
-    if (descriptor === null) return null;
+  find(path: string): SearchResult {
+    let descriptor: number | null = null;
     try {
-      return this.#findIn(path, descriptor);
+      descriptor = openFile(path);
+      return descriptor === null ? null : this.#findIn(path, descriptor);
+    } catch (error) {
+      // One file that may not be read must not keep the others from being searched.
+      if (!(error instanceof Error && "code" in error)) throw error;
+      return { path, unreadable: String(error.code) };
     } finally {
-      closeSync(descriptor);
+      if (descriptor !== null) closeSync(descriptor);
     }
   }
 

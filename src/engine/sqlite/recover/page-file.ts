@@ -30,9 +30,7 @@ export class PageFile implements Disposable {
     this.wal = this.#walFile === null ? null : readWalFrames(this.#walFile, this.walSizeBytes);
     this.#header = this.#readHeader();
     this.hasHeader = this.#header.subarray(0, 16).equals(MAGIC) && isPageSize(sizeIn(this.#header));
-    this.pageSize = this.hasHeader
-      ? sizeIn(this.#header)
-      : (this.wal?.pageSize ?? this.#guessPageSize());
+    this.pageSize = this.#sizeOfPages();
     const reserved = this.hasHeader ? (this.#header[20] ?? 0) : 0;
     this.usableSize = this.pageSize - reserved;
     this.pageCount = this.#countPages();
@@ -67,6 +65,16 @@ export class PageFile implements Disposable {
       readSync(this.#walFile, header, 0, HEADER_BYTES, newer);
     else readSync(this.#file, header, 0, HEADER_BYTES, 0);
     return header;
+  }
+
+  #sizeOfPages(): number {
+    if (this.wal !== null && this.wal.usedFrames > 0) return this.wal.pageSize;
+    const guess = this.#guessPageSize();
+    if (!this.hasHeader) return guess;
+    // The header's count of pages fits only one size; a size that it does not fit may be what is damaged.
+    const inHeader = sizeIn(this.#header);
+    const fits = (size: number): boolean => this.field(28) * size === this.#fileBytes;
+    return !fits(inHeader) && fits(guess) ? guess : inHeader;
   }
 
   #countPages(): number {
