@@ -72,6 +72,9 @@ async function fill(folder: TempFolder): Promise<string> {
       },
     ]);
   }
+  // What one session's snapshot says of the others.
+  const recent = [{ session_id: SECRET, project: HIDDEN, total_tokens: 5 }];
+  db.snapshots.insert({ session_id: OTHER, snapshot_data: { recent_sessions: recent } });
   // Deleted without care: it stands in free pages.
   db.connection.runOnce("PRAGMA secure_delete = OFF");
   db.connection.runOnce(`DELETE FROM events WHERE session_id = '${SECRET}' AND id % 2 = 0`);
@@ -130,6 +133,10 @@ describe("forgetUsage()", () => {
       using db = openUsageDb(path, { now });
       expect(db.sessions.get(OTHER)?.project).toBe("/home/dev/open");
       expect(db.messages.bySession(OTHER)).toHaveLength(20);
+      const [snapshot] = db.snapshots.listBySession(OTHER);
+      expect(JSON.parse(snapshot?.snapshot_data ?? "{}")).toMatchObject({
+        recent_sessions: [{ session_id: "forgotten", total_tokens: 5 }],
+      });
       expect(db.connection.readOnce("PRAGMA integrity_check").flat()).toEqual(["ok"]);
       expect(db.connection.readOnce("PRAGMA foreign_key_check")).toEqual([]);
     },

@@ -7,6 +7,7 @@ import { rememberForgotten } from "../../store/usage-forgotten.ts";
 import type { UsageStore } from "../../store/usage-store.ts";
 import { chooseSessions, IS_IN_PROJECT } from "./chosen-sessions.ts";
 import { forgetSources } from "./forget-sources.ts";
+import { hideInSnapshots } from "./hide-in-snapshots.ts";
 import { nameColumns, tablesWith } from "./name-tables.ts";
 import type { ForgetTarget } from "./target.ts";
 
@@ -37,7 +38,7 @@ export function forgetRows(
   const sessions = chooseSessions(store.connection, target);
   const work = new Forgetting(store, target);
   work.deleteEvents();
-  work.deleteSnapshots();
+  work.deleteSnapshots(sessions);
   const hours = keepsSums ? [] : work.affectedHours();
   if (keepsSums) work.anonymise();
   else work.deleteUsage();
@@ -91,15 +92,14 @@ class Forgetting {
       this.#delete("events", "timestamp < ?", this.#target.beforeMs);
   }
 
-  deleteSnapshots(): void {
+  /** Those of the sessions themselves; others stay without the names. */
+  deleteSnapshots(sessions: readonly string[]): void {
     this.#delete("usage_snapshots", IS_CHOSEN);
-    if (this.#target.kind === "project") {
-      const isOfProject = "instr(snapshot_data, ?) > 0";
-      const quoted = JSON.stringify(this.#target.project);
-      this.#delete("usage_snapshots", isOfProject, quoted);
-    }
     if (this.#target.kind === "before")
       this.#delete("usage_snapshots", "timestamp < ?", this.#target.beforeMs);
+    const names = new Set(sessions);
+    if (this.#target.kind === "project") names.add(this.#target.project);
+    this.count("anonymised", "usage_snapshots", hideInSnapshots(this.#store.connection, names));
   }
 
   deleteSessions(): void {
