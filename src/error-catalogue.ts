@@ -116,7 +116,7 @@ export const ERROR_CATALOGUE = Object.freeze({
     "operator",
     1,
     "SQLite reported damaged content, or could not read it.",
-    "Keep the file, copy it aside, and run `usagedb migrate validate` to see what is wrong.",
+    "Keep the file; `usagedb doctor` says what is wrong, and `usagedb recover` saves what can be read into a new file.",
   ),
   DATABASE_IO: entry(
     "operator",
@@ -393,6 +393,18 @@ export const ERROR_CATALOGUE = Object.freeze({
     1,
     "A copy is not whole: its pages, its rows or its SHA-256 are wrong. Nothing was replaced by it.",
     "Make a new backup, or restore an older one.",
+  ),
+  RECOVERY_EMPTY: entry(
+    "operator",
+    1,
+    "Not a single row of a damaged database can be read; no file was made.",
+    "Keep the damaged file, and restore the newest backup with `usagedb restore`.",
+  ),
+  FORGET_UNBALANCED: entry(
+    "maintainer",
+    1,
+    "After forgetting, hours and messages would disagree; nothing was deleted.",
+    "Run `usagedb doctor`, and report it with the message and the version of usagedb.",
   ),
   ADOPT_SOURCE_UNKNOWN: entry(
     "operator",

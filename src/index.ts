@@ -63,6 +63,10 @@ export {
   restoreDatabase,
   type RestoreReport,
 } from "./engine/sqlite/backup.ts";
+export { type ForgetOptions, type ForgetReport, forgetUsage } from "./forget.ts";
+export type { ForgetTarget } from "./retention/forget/target.ts";
+export { recoverDatabase, type RecoverOptions, type RecoverReport } from "./recover.ts";
+export type { TableBalance } from "./engine/sqlite/recover/balance.ts";
 export type { ChangeCounts } from "./ingest/exchange/change-file.ts";
 export { exportChanges, type ExportOptions } from "./ingest/exchange/export.ts";
 export { importChanges, type ImportOptions, type ImportReport } from "./ingest/exchange/import.ts";

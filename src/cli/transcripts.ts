@@ -101,7 +101,11 @@ export async function warnAboutSync(
       [`${report.unreadable.length} file(s) or folder(s) could not be read:`, ...lines].join("\n"),
     );
   }
-  if (report.filesFound === 0 && report.filesMissing === 0) {
+  if (report.forgotten + report.filesForgotten > 0)
+    output.note(
+      `Passed over what was forgotten: ${report.forgotten} record(s), and ${report.filesForgotten} transcript(s) unread.`,
+    );
+  if (report.filesFound + report.filesForgotten === 0 && report.filesMissing === 0) {
     await output.warn(
       [
         "No transcripts were found. Looked in:",

@@ -1,5 +1,6 @@
 /** One agent's part of a sync: what is there, what of it is new, and what went where. */
 import { existsSync } from "node:fs";
+import { readForgotten } from "../store/usage-forgotten.ts";
 import type { RecordOutcome } from "../store/usage-messages.ts";
 import type { UsageSource } from "../store/usage-sources.ts";
 import type { UsageStore } from "../store/usage-store.ts";
@@ -37,6 +38,9 @@ export interface SyncFigures {
   readonly sessionsChanged: number;
   readonly snapshots: number;
   readonly malformedCount: number;
+  /** Records of what was forgotten, and transcripts of nothing else, which are not even read. */
+  readonly forgotten: number;
+  readonly filesForgotten: number;
 }
 
 export interface AgentSyncOptions {
@@ -65,6 +69,7 @@ export class AgentSync {
   #bytesRead = 0;
   #batchRecords = BATCH_RECORDS;
   #pauses = 0;
+  #filesForgotten = 0;
 
   constructor(store: UsageStore, ingester: Ingester, options: AgentSyncOptions) {
     this.#store = store;
@@ -78,7 +83,7 @@ export class AgentSync {
 
   /** Looks for files and decides which have something new; returns how many bytes there are to read. */
   plan(): number {
-    this.#files = this.#discover();
+    this.#files = this.#withoutForgotten(this.#discover());
     const sources = this.#store.sources.list(this.#ingester.agent);
     this.#known = new Map(sources.map((source) => [source.path, source]));
     this.#changed = this.#files.filter((file) => {
@@ -105,7 +110,16 @@ export class AgentSync {
       bytesRead: this.#bytesRead,
       ...this.#batch.totals,
       malformedCount: this.#malformedCount,
+      filesForgotten: this.#filesForgotten,
     };
+  }
+
+  #withoutForgotten(files: readonly TranscriptFile[]): readonly TranscriptFile[] {
+    const forgotten = readForgotten(this.#store.connection);
+    if (forgotten === null) return files;
+    const kept = files.filter(({ path }) => !forgotten.hasSource(path));
+    this.#filesForgotten = files.length - kept.length;
+    return kept;
   }
 
   /** Oldest first: a resumed session copies its beginning from an older file, and the older one had it first. */

@@ -152,5 +152,7 @@ function sumOf(parts: readonly SyncFigures[]): SyncFigures {
     sessionsChanged: sum((part) => part.sessionsChanged),
     snapshots: sum((part) => part.snapshots),
     malformedCount: sum((part) => part.malformedCount),
+    forgotten: sum((part) => part.forgotten),
+    filesForgotten: sum((part) => part.filesForgotten),
   };
 }

@@ -1,6 +1,7 @@
 /** What was found since the last commit, and the one transaction that stores all of it. */
 import type { NewUsageMessage, RecordOutcome } from "../store/usage-messages.ts";
 import type { SourceProgress } from "../store/usage-sources.ts";
+import { type Forgotten, readForgotten } from "../store/usage-forgotten.ts";
 import type { UsageStore } from "../store/usage-store.ts";
 import type {
   EventRecord,
@@ -32,6 +33,7 @@ export class UsageBatch {
   #messages: RecordOutcome = { inserted: 0, updated: 0, unchanged: 0, replays: 0 };
   #events = 0;
   #limitSamples = 0;
+  #forgotten = 0;
 
   constructor(
     store: UsageStore,
@@ -53,6 +55,7 @@ export class UsageBatch {
     readonly limitSamples: number;
     readonly sessionsChanged: number;
     readonly snapshots: number;
+    readonly forgotten: number;
   } {
     return {
       messages: this.#messages,
@@ -60,6 +63,7 @@ export class UsageBatch {
       limitSamples: this.#limitSamples,
       sessionsChanged: this.#sessions.size,
       snapshots: this.#snapshots.count,
+      forgotten: this.#forgotten,
     };
   }
 
@@ -78,14 +82,18 @@ export class UsageBatch {
    * @param isLast nothing more follows in this sync, so that its snapshots are to be complete.
    */
   flush({ isLast = false }: { readonly isLast?: boolean } = {}): void {
-    const [found, progress] = [this.#found, this.#progress];
-    const isNothing = found.length === 0 && progress.length === 0;
+    const [all, progress] = [this.#found, this.#progress];
+    const isNothing = all.length === 0 && progress.length === 0;
     if (isNothing && !(isLast && this.#snapshots.count > 0)) return;
     this.#found = [];
     this.#progress = [];
-    learnPrices(this.#store, modelsOf(found, this.#agent));
-    const sessions = new Set(found.map(({ record }) => record.sessionId));
+    learnPrices(this.#store, modelsOf(all, this.#agent));
+    const sessions = new Set<string>();
     this.#store.connection.transaction(() => {
+      const forgotten = readForgotten(this.#store.connection);
+      const found = forgotten === null ? all : all.filter(({ record }) => !forgotten.has(record));
+      this.#forgotten += all.length - found.length;
+      for (const { record } of found) sessions.add(record.sessionId);
       const idOf = this.#sourceIds();
       this.#upsertSessions(found);
       const messages: NewUsageMessage[] = [];
@@ -102,7 +110,8 @@ export class UsageBatch {
       this.#limitSamples += storeLimitSamples(this.#store, this.#agent, limits);
       this.#snapshots.write(sessions, { isLast });
       for (const { path, progress: reached } of progress)
-        this.#store.sources.setProgress(idOf(path), reached);
+        if (!isForgottenSource(forgotten, path))
+          this.#store.sources.setProgress(idOf(path), reached);
     }, "store usage");
     for (const session of sessions) this.#sessions.add(session);
   }
@@ -154,6 +163,10 @@ export class UsageBatch {
     if (isNew) this.#events++;
   }
 }
+
+/** Its very path would tell of what was forgotten. */
+const isForgottenSource = (forgotten: Forgotten | null, path: string): boolean =>
+  forgotten?.hasSource(path) === true;
 
 /** In whole milliseconds, and not before 1970. */
 const fileTime = (ms: number): number => Math.max(0, Math.round(ms));

@@ -1254,10 +1254,32 @@ ALTER TABLE events DROP COLUMN chat_zstd;
 ALTER TABLE events DROP COLUMN payload_zstd;
 `,
   },
+  {
+    version: 19,
+    name: "create_usage_forgotten",
+    fileName: "019_create_usage_forgotten.sql",
+    sql: `-- Migration: 019_create_usage_forgotten
+-- Description: What was forgotten on request, as salted hashes: transcripts that are still there must not bring it back
+-- Created: 2026-11-20
+
+-- migrate:up
+
+CREATE TABLE usage_forgotten (
+  kind TEXT NOT NULL CHECK (kind IN ('salt', 'session', 'project', 'source', 'before')),
+  -- the salt, a hash of a session's id, a project's name or a transcript's path, or a moment in epoch milliseconds
+  value TEXT NOT NULL CHECK (value <> ''),
+  forgotten_at INTEGER NOT NULL CHECK (forgotten_at BETWEEN 100000000000 AND 253402300799999),
+  PRIMARY KEY (kind, value)
+) STRICT, WITHOUT ROWID;
+
+-- migrate:down
+DROP TABLE usage_forgotten;
+`,
+  },
 ];
 
 export const migrations: MigrationBundle = {
-  stamp: "bundle:656add894f6b54a0010f3df8b93a574ea5cf88e072882ad27b24a50e5837a644",
-  versions: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18],
+  stamp: "bundle:f33864285dfdc7370f27ba0c5bb13f8bae55c69396eaca819144c234feb0c654",
+  versions: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19],
   load: () => entries,
 };

@@ -11,6 +11,7 @@ import { PRICE_COLUMNS } from "../../src/store/prices.ts";
 import { RETENTION_POLICY_COLUMNS } from "../../src/store/retention-policies.ts";
 import { SESSION_COLUMNS } from "../../src/store/sessions.ts";
 import { DEFAULT_SETTINGS, USAGE_CONFIG_COLUMNS } from "../../src/store/usage-config.ts";
+import { USAGE_FORGOTTEN_COLUMNS } from "../../src/store/usage-forgotten.ts";
 import { USAGE_HOST_COLUMNS } from "../../src/store/usage-host.ts";
 import { USAGE_LIMIT_SAMPLE_COLUMNS } from "../../src/store/usage-limit-samples.ts";
 import { USAGE_MESSAGE_COLUMNS } from "../../src/store/usage-messages.ts";
@@ -36,6 +37,7 @@ const TABLES = {
   usage_limit_samples: USAGE_LIMIT_SAMPLE_COLUMNS,
   retention_policies: RETENTION_POLICY_COLUMNS,
   maintenance_runs: MAINTENANCE_RUN_COLUMNS,
+  usage_forgotten: USAGE_FORGOTTEN_COLUMNS,
 } as const;
 
 describe("the schema", () => {

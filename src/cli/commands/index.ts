@@ -168,6 +168,14 @@ export const ROOT: CommandGroup = {
       description: "look the database over, and say what to do",
       load: () => (require("./doctor.ts") as typeof import("./doctor.ts")).doctor,
     },
+    forget: {
+      description: "remove a session, a project or a time from everywhere, and prove it",
+      load: () => (require("./forget.ts") as typeof import("./forget.ts")).forget,
+    },
+    recover: {
+      description: "save what can be read of a damaged database into a new file",
+      load: () => (require("./recover.ts") as typeof import("./recover.ts")).recover,
+    },
     migrate: { description: MIGRATE.meta.description, load: () => MIGRATE },
     completion: {
       description: "print a script that completes commands in bash, zsh or fish",

@@ -95,7 +95,8 @@ export function publish(draft: string, path: string, sha256: string): void {
   }
 }
 
-function nameDraft(draft: string, path: string): void {
+/** Gives a finished draft its name; refuses when a file of that name appeared meanwhile. */
+export function nameDraft(draft: string, path: string): void {
   try {
     linkSync(draft, path);
   } catch (error) {
@@ -146,11 +147,7 @@ export async function restoreDatabase(
       },
     );
   }
-  const sha256 = hashFile(path);
-  const expected = hashBeside(path);
-  if (expected !== null && expected !== sha256) {
-    throw unverified(path, "its SHA-256 is not the one written beside it");
-  }
+  const sha256 = verifiedHash(path);
   const { rows, brokenRows } = verifyCopy(path);
   // Opened first for its rules (no link, no folder, private when new) and for the lock, which node:sqlite's
   // backup reports as "not an error" when somebody else has it.
@@ -181,6 +178,19 @@ export function openForRestore(
       hint: "Move the damaged file and its -wal aside, keep them, and restore again.",
     });
   }
+}
+
+/**
+ * The SHA-256 of a backup, which is that written beside it where one is.
+ * @throws {InputError} BACKUP_TARGET_INVALID when there is no such backup.
+ * @throws {OperationError} BACKUP_UNVERIFIED.
+ */
+export function verifiedHash(path: string): string {
+  if (!existsSync(path)) refuseMissing(path);
+  const sha256 = hashFile(path);
+  const expected = hashBeside(path);
+  if (expected === null || expected === sha256) return sha256;
+  throw unverified(path, "its SHA-256 is not the one written beside it");
 }
 
 async function replaceContent(
@@ -333,7 +343,8 @@ export function hashBeside(path: string): string | null {
   return existsSync(hashPath(path)) ? readFileSync(hashPath(path), "utf8").slice(0, 64) : null;
 }
 
-function flush(path: string): void {
+/** Has the disk keep what was written to a file or a folder. */
+export function flush(path: string): void {
   const descriptor = openSync(path, "r");
   try {
     fsyncSync(descriptor);

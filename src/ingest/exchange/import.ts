@@ -1,5 +1,7 @@
 /** What another machine's database knows, brought into this one: any order, any number of times, the same totals. */
+import { MAX_TIMESTAMP_MS } from "../../store/checks.ts";
 import type { RecordOutcome } from "../../store/usage-messages.ts";
+import { readForgotten, type Rememberable } from "../../store/usage-forgotten.ts";
 import type { UsageStore } from "../../store/usage-store.ts";
 import { learnPrices } from "../price-catalogue.ts";
 import { type ChangeRow, checkChangeFile, readChanges } from "./change-file.ts";
@@ -17,6 +19,8 @@ export interface ImportReport {
   readonly messages: RecordOutcome;
   readonly events: { readonly inserted: number; readonly known: number };
   readonly sessions: number;
+  /** Rows of what was forgotten here; they were passed over. */
+  readonly forgotten: number;
 }
 
 /** Rows a transaction: few enough to keep the write lock short. */
@@ -59,6 +63,7 @@ class ImportRun {
   readonly #messages = { inserted: 0, updated: 0, unchanged: 0, replays: 0 };
   readonly #events = { inserted: 0, known: 0 };
   #sessions = 0;
+  #forgotten = 0;
 
   constructor(store: UsageStore) {
     this.#store = store;
@@ -66,14 +71,20 @@ class ImportRun {
   }
 
   get report(): Omit<ImportReport, "host"> {
-    return { messages: this.#messages, events: this.#events, sessions: this.#sessions };
+    return {
+      messages: this.#messages,
+      events: this.#events,
+      sessions: this.#sessions,
+      forgotten: this.#forgotten,
+    };
   }
 
   store(rows: readonly ChangeRow[]): void {
-    const sessions = rows.flatMap((row) => ("session" in row ? [row.session] : []));
-    const messages = rows.flatMap((row) => ("message" in row ? [row.message] : []));
-    const events = rows.flatMap((row) => ("event" in row ? [row.event] : []));
     this.#store.connection.transaction(() => {
+      const kept = this.#withoutForgotten(rows);
+      const sessions = kept.flatMap((row) => ("session" in row ? [row.session] : []));
+      const messages = kept.flatMap((row) => ("message" in row ? [row.message] : []));
+      const events = kept.flatMap((row) => ("event" in row ? [row.event] : []));
       for (const session of sessions) this.#addSession(session);
       learnPrices(this.#store, messages);
       const outcome = this.#store.messages.record(messages.map((row) => this.#messageOf(row)));
@@ -81,6 +92,14 @@ class ImportRun {
         this.#messages[name] += outcome[name];
       for (const event of events) this.#addEvent(event);
     }, "import changes");
+  }
+
+  #withoutForgotten(rows: readonly ChangeRow[]): readonly ChangeRow[] {
+    const forgotten = readForgotten(this.#store.connection);
+    if (forgotten === null) return rows;
+    const kept = rows.filter((row) => !forgotten.has(factsOf(row)));
+    this.#forgotten += rows.length - kept.length;
+    return kept;
   }
 
   #addSession(session: SessionRow): void {
@@ -99,4 +118,17 @@ class ImportRun {
     if (this.#store.events.insert(event)) this.#events.inserted++;
     else this.#events.known++;
   }
+}
+
+function factsOf(row: ChangeRow): Rememberable {
+  if ("message" in row) {
+    const { session_id: sessionId, project, timestamp } = row.message;
+    return { sessionId, project, timestamp };
+  }
+  if ("event" in row) {
+    const { session_id: sessionId, timestamp } = row.event;
+    return { sessionId, project: null, timestamp };
+  }
+  const { session_id: sessionId, project, last_seen_at } = row.session;
+  return { sessionId, project, timestamp: last_seen_at ?? MAX_TIMESTAMP_MS };
 }

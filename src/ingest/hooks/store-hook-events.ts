@@ -2,6 +2,7 @@
 import type { EventStore } from "../../store/events.ts";
 import type { SessionStore } from "../../store/sessions.ts";
 import type { Connection } from "../../engine/sqlite/connection.ts";
+import { type Forgotten, readForgotten } from "../../store/usage-forgotten.ts";
 import type { HookEvent } from "./hook-event.ts";
 
 /**
@@ -18,11 +19,13 @@ export interface EventSink {
   readonly sessions: SessionStore;
 }
 
-/** Stores events in one transaction, each unless it is there already; returns how many were new. */
+/** Stores events in one transaction, each unless it is there already or forgotten; returns how many were new. */
 export function storeHookEvents(sink: EventSink, events: readonly HookEvent[]): number {
   return sink.connection.transaction(() => {
+    const forgotten = readForgotten(sink.connection);
     let stored = 0;
-    for (const event of events) if (storeHookEvent(sink, event)) stored++;
+    for (const event of events)
+      if (!isForgotten(forgotten, event) && storeHookEvent(sink, event)) stored++;
     return stored;
   }, "store hook events");
 }
@@ -34,4 +37,11 @@ function storeHookEvent({ events, sessions }: EventSink, event: HookEvent): bool
   const isNew = isNamed ? events.insert(row) : events.insertUnlessRepeated(row, REPEAT_WINDOW_MS);
   if (isNew) sessions.upsert({ session_id, started_at: timestamp, last_seen_at: timestamp });
   return isNew;
+}
+
+function isForgotten(forgotten: Forgotten | null, event: HookEvent): boolean {
+  if (forgotten === null) return false;
+  const { session_id: sessionId, timestamp, payload } = event;
+  const { cwd } = payload;
+  return forgotten.has({ sessionId, timestamp, project: typeof cwd === "string" ? cwd : null });
 }
