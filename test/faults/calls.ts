@@ -91,7 +91,8 @@ async function meetPoint(
   if (!left.isComplete) {
     const again = await runCommand(operation.argv, { cwd: path, env });
     const after = operation.look(path);
-    if (again.exitCode !== 0) wrong.push(`run again it ends with ${again.exitCode}: ${again.stderr}`);
+    if (again.exitCode !== 0)
+      wrong.push(`run again it ends with ${again.exitCode}: ${again.stderr}`);
     if (!after.isComplete) wrong.push("run again it does not do its work");
     wrong.push(...after.problems.map((problem) => `after another run: ${problem}`));
   }

@@ -37,8 +37,7 @@ function lookAtVersions(folder: string, whenComplete: number): Look {
     const wrong = versions.join() === expected.join() ? [] : [`versions ${versions.join()}`];
     const made = tables.filter((name) => /^t\d/.test(name)).toSorted();
     const owed = expected.map((version) => `t${version}`);
-    if (made.join() !== owed.join())
-      wrong.push(`tables ${made.join()} at versions ${owed.join()}`);
+    if (made.join() !== owed.join()) wrong.push(`tables ${made.join()} at versions ${owed.join()}`);
     for (const table of made) {
       const count = column(db, `SELECT count(*) FROM ${table}`)[0];
       if (count !== ROWS) wrong.push(`${table} has ${String(count)} rows of ${ROWS}`);
