@@ -65,11 +65,16 @@ export function backupDatabase(connection: Connection, target: string): BackupRe
     publish(draft, path);
     writeFileSync(hashPath(path), `${sha256}  ${basename(path)}\n`, { mode: 0o600, flag: "wx" });
     flush(dirname(path));
+    rmSync(draft, { force: true });
     return { path, sizeBytes: statSync(path).size, sha256, rows };
   } catch (error) {
-    throw toFileError(error, `back up ${connection.path}`, path);
-  } finally {
-    rmSync(draft, { force: true });
+    const failure = toFileError(error, `back up ${connection.path}`, path);
+    try {
+      rmSync(draft, { force: true });
+    } catch (draftError) {
+      failure.cause ??= draftError;
+    }
+    throw failure;
   }
 }
 

@@ -25,6 +25,9 @@ const PRIMARY_CODES: Readonly<Record<number, ErrorCode>> = {
 export const SQLITE_BUSY = 5;
 export const SQLITE_CONSTRAINT_FOREIGNKEY = 787;
 
+/** What SQLite says of a damaged header under its code for a wrong statement. */
+const DAMAGE = /^unsupported file format$/;
+
 /** True for SQLite's own errors. */
 export function isSqliteError(error: unknown): error is SQLiteError {
   return error instanceof SQLiteError;
@@ -32,7 +35,9 @@ export function isSqliteError(error: unknown): error is SQLiteError {
 
 /** The catalogue's code for a failure of the environment, undefined when the statement itself is at fault. */
 export function operationalCode(error: SQLiteError): ErrorCode | undefined {
-  const code = PRIMARY_CODES[error.errno & 0xff];
+  const code = DAMAGE.test(error.message)
+    ? "DATABASE_CORRUPT"
+    : PRIMARY_CODES[error.errno & 0xff];
   return code === "CONSTRAINT_VIOLATED" ? undefined : code;
 }
 
@@ -63,7 +68,9 @@ export function toUsageDbError(
       cause: error,
     });
   }
-  const code = PRIMARY_CODES[error.errno & 0xff] ?? "SQL_FAILED";
+  const code = DAMAGE.test(error.message)
+    ? "DATABASE_CORRUPT"
+    : (PRIMARY_CODES[error.errno & 0xff] ?? "SQL_FAILED");
   const init = {
     details: { ...details, sqliteCode: error.code ?? null, sqliteErrno: error.errno },
     cause: error,
