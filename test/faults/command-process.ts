@@ -67,10 +67,10 @@ export function faultOfFailure({ exitCode, signal, stderr }: Ended): string | nu
   try {
     ({ code, hint } = (JSON.parse(text) as { error: { code: unknown; hint: unknown } }).error);
   } catch {
-    return `it ended with ${exitCode} and no error of ours: ${stderr.slice(0, 500)}`;
+    return `it ended with ${exitCode} and no error of ours: ${stderr.slice(0, 1500)}`;
   }
   if (typeof code !== "string" || !Object.hasOwn(ERROR_CATALOGUE, code) || UNMAPPED.includes(code))
-    return `it ended with ${exitCode} and the error ${String(code)}: ${stderr.slice(0, 500)}`;
+    return `it ended with ${exitCode} and the error ${String(code)}: ${stderr.slice(0, 1500)}`;
   if (typeof hint !== "string" || hint === "") return `${code} has no hint`;
   return null;
 }

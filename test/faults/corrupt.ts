@@ -94,7 +94,9 @@ class Runner {
     clearTimeout(limit);
     if (text.endsWith("\n")) return JSON.parse(text) as Answer;
     await this.#child.exited;
-    const how = hung ? "it hung" : `it crashed with ${this.#child.signalCode ?? this.#child.exitCode}`;
+    const how = hung
+      ? "it hung"
+      : `it crashed with ${this.#child.signalCode ?? this.#child.exitCode}`;
     this.#child = this.#start();
     this.#reader = this.#child.stdout.getReader();
     return how;
@@ -127,7 +129,8 @@ function judge(answer: Answer | string, before: Stats | undefined, path: string)
     before?.isFile() === true && before.size > 0 && after?.size === 0 ? ["it was emptied"] : [];
   if (typeof answer === "string") return [answer, ...gone, ...emptied];
   const { exitCode, stderr } = answer;
-  const isAnswered = exitCode === 0 || (exitCode === 3 && stderr === "");
+  // 3 with its findings on stdout; 1 with nothing said where there is nothing to show.
+  const isAnswered = exitCode === 0 || ((exitCode === 3 || exitCode === 1) && stderr === "");
   const fault = isAnswered
     ? null
     : faultOfFailure({ exitCode, stderr, signal: null, stdout: "", isHung: false });

@@ -36,8 +36,7 @@ function flipBits(bytes: Buffer, dice: Chance, from = 0): void {
 
 /** Each changes a folder with `usage.db`, its `usage.db-wal`, and `safe.db`, a backup. */
 export const DAMAGES: Readonly<Record<string, (folder: string, dice: Chance) => void>> = {
-  "flipped bits": (folder, dice) =>
-    edit(`${folder}/usage.db`, (bytes) => flipBits(bytes, dice)),
+  "flipped bits": (folder, dice) => edit(`${folder}/usage.db`, (bytes) => flipBits(bytes, dice)),
   "flipped bits of the schema": (folder, dice) =>
     edit(`${folder}/usage.db`, (bytes) => flipBits(bytes.subarray(0, 2 * PAGE_BYTES), dice)),
   "flipped bits of the header": (folder, dice) =>
@@ -121,8 +120,7 @@ export const DAMAGES: Readonly<Record<string, (folder: string, dice: Chance) => 
     Bun.spawnSync(["mkfifo", `${folder}/usage.db`]);
     if (!existsSync(`${folder}/usage.db`)) mkdirSync(`${folder}/usage.db`);
   },
-  "a damaged backup": (folder, dice) =>
-    edit(`${folder}/safe.db`, (bytes) => flipBits(bytes, dice)),
+  "a damaged backup": (folder, dice) => edit(`${folder}/safe.db`, (bytes) => flipBits(bytes, dice)),
   "a damaged backup without its hash": (folder, dice) => {
     rmSync(`${folder}/safe.db.sha256`);
     edit(`${folder}/safe.db`, (bytes) => {

@@ -35,9 +35,7 @@ export function isSqliteError(error: unknown): error is SQLiteError {
 
 /** The catalogue's code for a failure of the environment, undefined when the statement itself is at fault. */
 export function operationalCode(error: SQLiteError): ErrorCode | undefined {
-  const code = DAMAGE.test(error.message)
-    ? "DATABASE_CORRUPT"
-    : PRIMARY_CODES[error.errno & 0xff];
+  const code = DAMAGE.test(error.message) ? "DATABASE_CORRUPT" : PRIMARY_CODES[error.errno & 0xff];
   return code === "CONSTRAINT_VIOLATED" ? undefined : code;
 }
 
