@@ -8,8 +8,8 @@ import type { Operation } from "./operation.ts";
 import { lookAt, lookAtUsage, oneOf } from "./soundness.ts";
 
 const DAY_MS = 86_400_000;
-const OLD_ROWS = 1500;
-const KEPT_ROWS = 40;
+const OLD_ROWS = 150;
+const KEPT_ROWS = 4;
 
 /** A moment that stays the same while files of one template are compared. */
 const yesterday = (): number => Date.now() - DAY_MS;
