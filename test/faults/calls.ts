@@ -156,7 +156,7 @@ export const calls: FaultRow = {
   unit: "points",
   shortRounds: Number.MAX_SAFE_INTEGER,
   longRounds: Number.MAX_SAFE_INTEGER,
-  shortOnly: ["prune", "restore"],
+  shortOnly: ["sync", "prune"],
   skip: NO_FAULT_SHIM,
   run,
 };

@@ -17,6 +17,10 @@ const yesterday = (): number => Date.now() - DAY_MS;
 const line = (index: number, at: number): object =>
   assistant({ id: `m${index}`, requestId: `r${index}`, timestamp: at + index * 1000 });
 
+/** Lines that were read before, and that came since. */
+const READ = 4;
+const NEW = 6;
+
 export const sync: Operation = {
   name: "sync",
   prepare: async (folder) => {
@@ -24,15 +28,15 @@ export const sync: Operation = {
     const at = yesterday();
     writeLines(
       transcript,
-      Array.from({ length: 20 }, (_, index) => line(index, at)),
+      Array.from({ length: READ }, (_, index) => line(index, at)),
     );
     using db = openUsageDb(`${folder}/usage.db`);
     await syncTranscripts(db, { claudeRoots: [`${folder}/claude/projects`] });
     appendLines(
       transcript,
-      Array.from({ length: 40 }, (_, index) => line(20 + index, at)),
+      Array.from({ length: NEW }, (_, index) => line(READ + index, at)),
     );
-    writeLines(`${folder}/claude/projects/app/session-2.jsonl`, [line(60, at)]);
+    writeLines(`${folder}/claude/projects/app/session-2.jsonl`, [line(READ + NEW, at)]);
   },
   argv: ["sync", "--agent", "claude", "--db", "usage.db"],
   env: (folder) => ({ CLAUDE_CONFIG_DIR: `${folder}/claude` }),
@@ -46,12 +50,12 @@ export const sync: Operation = {
       const wrong = ids.filter((id, index) => id !== `m${index}`);
       const total = Number(oneOf(db.connection, "SELECT sum(input_tokens) FROM usage_rollups"));
       return [
-        ...(count < 20 ? [`${20 - count} messages that were there are lost`] : []),
+        ...(count < READ ? [`${READ - count} messages that were there are lost`] : []),
         ...(wrong.length > 0 ? [`messages ${wrong.join()} without those before them`] : []),
         ...(total === count * 10 ? [] : [`${total} input tokens of ${count} messages`]),
       ];
     });
-    return { problems, isComplete: count === 61 };
+    return { problems, isComplete: count === READ + NEW + 1 };
   },
 };
 
