@@ -48,7 +48,6 @@ async function jump(
   const owed = ages.filter((age) => age <= windowMs).length;
   if (moment === "before it is opened") db.close();
   clock.time += byMs;
-  clock.ranMs += 1000;
   if (moment === "before it is opened") db = openUsageDb(path, options);
   if (moment.endsWith("rows by it"))
     db.snapshots.insert({ session_id: "wrong", snapshot_data: {} });
