@@ -124,7 +124,7 @@ export function readLedgerRows(connection: Connection): AppliedMigration[] {
   );
 }
 
-/** The table is older than STRICT ones of ours, and a damaged page may hold anything. */
+/** STRICT holds for what is written; a damaged page may hold anything. */
 function refuseDamaged([version, name, appliedAt, checksum, , upSql, downSql]: Binding[]): void {
   const isText = (value: Binding | undefined): boolean =>
     value === null || typeof value === "string";
