@@ -54,11 +54,16 @@ export async function main({
   }
 }
 
-/** What SQLite itself says where nobody expected it, of a damaged page say, has a code and a way out as well. */
+/**
+ * What SQLite or the file system say where nobody expected it, of a damaged page or a full disk, has a code and a way
+ * out as well.
+ */
 async function typedError(error: unknown): Promise<unknown> {
   if (error instanceof UsageDbError) return error;
   const { isSqliteError, toUsageDbError } = await import("../engine/sqlite/sqlite-errors.ts");
-  return isSqliteError(error) ? toUsageDbError(error, "use the database") : error;
+  // Of a pipe that nobody reads any more there is no path.
+  const isOfFile = error instanceof Error && "syscall" in error && "path" in error;
+  return isSqliteError(error) || isOfFile ? toUsageDbError(error, "use the database") : error;
 }
 
 /** After `--` a `--help` is an argument like any other. */

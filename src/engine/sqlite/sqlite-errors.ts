@@ -39,6 +39,24 @@ export function operationalCode(error: SQLiteError): ErrorCode | undefined {
   return code === "CONSTRAINT_VIOLATED" ? undefined : code;
 }
 
+/** The catalogue's code for what the file system refused; null for an error of anything else. */
+function fileErrorCode(error: unknown): ErrorCode | null {
+  if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return null;
+  switch (error.code) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return "DATABASE_FULL";
+    case "EIO":
+      return "DATABASE_IO";
+    case "EROFS":
+    case "EACCES":
+    case "EPERM":
+      return "DATABASE_READONLY";
+    default:
+      return "DATABASE_CANNOT_OPEN";
+  }
+}
+
 /**
  * Turns whatever bun:sqlite threw into a typed error; typed errors pass through.
  * SQLite's messages name tables, columns and constraints but never values, so they may be shown.
@@ -60,6 +78,14 @@ export function toUsageDbError(
           cause: error,
         },
       );
+    }
+    const fileCode = fileErrorCode(error);
+    if (fileCode !== null) {
+      return new OperationError(fileCode, `Cannot ${action}: ${message}`, {
+        details,
+        cause: error,
+        hint: "Check that the folder exists, may be written and has room.",
+      });
     }
     return new UsageDbError("SQL_FAILED", `Cannot ${action}: ${message}`, {
       details,

@@ -41,6 +41,16 @@ describe("toUsageDbError()", () => {
     expect(error.message).toStartWith("Cannot do it: ");
   });
 
+  it.each([
+    ["ENOSPC", "DATABASE_FULL"],
+    ["EIO", "DATABASE_IO"],
+    ["EROFS", "DATABASE_READONLY"],
+    ["EMFILE", "DATABASE_CANNOT_OPEN"],
+  ])("maps what the file system refused with %s to %s", (code, expected) => {
+    const error = Object.assign(new Error(`${code}: no, mkdir '/x'`), { code, syscall: "mkdir" });
+    expect(toUsageDbError(error, "make a folder").code).toBe(expected as "DATABASE_FULL");
+  });
+
   it("calls a header of a format that SQLite does not know damage", () => {
     using folder = tempFolder();
     const path = folder.at("x.db");
