@@ -1,6 +1,6 @@
 import { describe, expect, it } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
-import { titlesIn } from "./support/";
+import { readFileSync } from "node:fs";
+import { citedTestsIn, problemOfCited } from "./support/cited-tests.ts";
 import { cellsOf, PAGE_FILE, readResults, withTable } from "./faults/results.ts";
 import { ROWS } from "./faults/rows.ts";
 
@@ -8,12 +8,9 @@ const PAGE = readFileSync(PAGE_FILE, "utf8");
 
 describe("docs/RELIABILITY.md", () => {
   it("cites tests that are there", () => {
-    const cited = [...PAGE.matchAll(/\[([^\]]+)\]\(\.\.\/(test\/[^)]+\.test\.ts)\)/g)];
+    const cited = citedTestsIn(PAGE).filter(({ path }) => path.endsWith(".test.ts"));
     expect(cited.length).toBeGreaterThan(ROWS.length);
-    const missing = cited
-      .map(([, title = "", path = ""]) => ({ title, path }))
-      .filter(({ title, path }) => !existsSync(path) || !titlesIn(path).has(title));
-    expect(missing).toEqual([]);
+    expect(cited.map(problemOfCited).filter((problem) => problem !== null)).toEqual([]);
   });
 
   it("names the command of every row of the suite", () => {
