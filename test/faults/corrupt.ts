@@ -192,7 +192,7 @@ async function run(options: RowRun): Promise<RowResult> {
 
 export const corrupt: FaultRow = {
   name: "corrupt",
-  fault: `${Object.keys(DAMAGES).length} kinds of damage to files, ${COMMANDS.length} commands`,
+  fault: "damaged files, and folders, links and pipes in their place; every command",
   target: "no crash, no hang, no deletion, a mapped error with a hint",
   unit: "files",
   shortRounds: 1000,

@@ -1,7 +1,7 @@
 /**
  * The fault suite in its long form: `bun run faults [ROW...] [--seed N] [--rounds M] [--only A,B] [--short] [--record]`.
  * `--short` takes the rounds of the short form, `--record` adds what was tried to results.json and to
- * docs/RELIABILITY.md, `--list` shows the rows. Ends with 1 when a promise was broken.
+ * docs/RELIABILITY.md, `--table` makes its table anew, `--list` shows the rows. Ends with 1 when a promise was broken.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -19,6 +19,7 @@ const { values, positionals } = parseArgs({
     short: { type: "boolean", default: false },
     record: { type: "boolean", default: false },
     list: { type: "boolean", default: false },
+    table: { type: "boolean", default: false },
   },
 });
 
@@ -68,7 +69,12 @@ async function runRow(row: FaultRow, seed: number): Promise<RecordedRun | null> 
   };
 }
 
-if (values.list) {
+const writeTable = (): void =>
+  writeFileSync(PAGE_FILE, withTable(readFileSync(PAGE_FILE, "utf8"), readResults()));
+
+if (values.table) {
+  writeTable();
+} else if (values.list) {
   for (const { name, fault, unit, shortRounds, longRounds } of ROWS)
     console.log(`${name.padEnd(10)} ${fault} (${unit}: ${shortRounds} or ${longRounds})`);
 } else {
@@ -79,7 +85,7 @@ if (values.list) {
     runs.push(run);
     if (!values.record) continue;
     addResults([run]);
-    writeFileSync(PAGE_FILE, withTable(readFileSync(PAGE_FILE, "utf8"), readResults()));
+    writeTable();
   }
   if (runs.some(({ failures }) => failures > 0)) process.exitCode = 1;
 }
