@@ -38,7 +38,8 @@ export function trustedNow(store: UsageStore, trustClock: boolean): number {
   const newestKnown = Math.max(Math.min(newestWrite, now), newestSnapshotAt(store, now));
   if (now - newestKnown > MAX_IDLE_MS)
     refuse(now, newestKnown, "nothing was written for longer than 30 days");
-  return newestKnown;
+  // What the clock skipped while the machine did not run it is no age.
+  return Math.min(newestKnown, now - Math.max(0, driftMs));
 }
 
 /** The newest time that the machine's own clock put into the database. */
