@@ -29,6 +29,8 @@ export interface TableOptions {
   readonly rows: number;
   /** Every n-th row belongs to the session `large`; the others to one of a thousand. */
   readonly everyNthIsLarge: number;
+  /** How many of the thousand write in turn before others do; all of them when left out. */
+  readonly sessionsAtOnce?: number;
   /** Epoch milliseconds of the first row, and between two. */
   readonly startsAt: number;
   readonly stepMs: number;
@@ -37,9 +39,11 @@ export interface TableOptions {
 /** Fills `usage_snapshots` by SQL: a million rows in seconds. */
 export function fillSnapshots(
   database: Database,
-  { rows, everyNthIsLarge, startsAt, stepMs }: TableOptions,
+  { rows, everyNthIsLarge, sessionsAtOnce = 1000, startsAt, stepMs }: TableOptions,
 ): void {
-  const sessionOf = `CASE WHEN n % ${everyNthIsLarge} = 0 THEN 'large' ELSE 'session-' || (n % 1000) END`;
+  const sessionOf = `CASE WHEN n % ${everyNthIsLarge} = 0 THEN 'large' ELSE 'session-' || (
+    n * 1000 / ${rows} / ${sessionsAtOnce} * ${sessionsAtOnce} + n % ${sessionsAtOnce}
+  ) END`;
   const data = JSON.stringify(snapshotData(1));
   database.run("BEGIN IMMEDIATE");
   database.run(

@@ -508,6 +508,30 @@ export const ERROR_CATALOGUE = Object.freeze({
     "The system's scheduler did not take an entry, or did not keep it as it was given.",
     "Read what it said; what was there before is kept in the copy that the message names.",
   ),
+  FOLD_MISMATCH: entry(
+    "operator",
+    1,
+    "Rows that were about to be deleted did not arrive in the sums that outlive them; nothing was deleted.",
+    "Run `usagedb report daily --verify` and `usagedb migrate validate`, and report what they say.",
+  ),
+  VACUUM_UNAVAILABLE: entry(
+    "operator",
+    1,
+    "Much of the file is free, and it is of a kind that can only be rewritten as a whole.",
+    "Stop the programs that use it and run `sqlite3 FILE 'PRAGMA auto_vacuum = 2; VACUUM'` once; its rows stay.",
+  ),
+  COMPACTION_MISMATCH: entry(
+    "maintainer",
+    1,
+    "A compacted text did not expand to what it was made of; its chunk was undone, nothing was changed.",
+    "Report it, and switch compaction off with `usagedb config retention set events.compact_after off`.",
+  ),
+  SIDE_PROCESS_FAILED: entry(
+    "operator",
+    1,
+    "The process that does long work beside this one could not start, or ended before it answered.",
+    "Run the command again; when it ends again, look for what ends it: a memory limit, for one.",
+  ),
   CANCELLED: entry(
     "operator",
     130,

@@ -111,6 +111,6 @@ export {
 } from "./report/sessions.ts";
 export type { ModelBreakdown, TokenTotals } from "./report/totals.ts";
 export type { UsageFilter } from "./report/usage-filter.ts";
-export { verifyRollups } from "./report/verify.ts";
+export { type FoldedUsage, foldedUsage, verifyRollups } from "./report/verify.ts";
 export { learnPrices, reprice, type RepriceReport, setOverride } from "./ingest/price-catalogue.ts";
 export { InputError, MigrationError, OperationError, UsageDbError } from "./errors.ts";

@@ -19,6 +19,8 @@ export interface UsageDbOptions extends OpenOptions {
   readonly now?: () => number;
   /** How long the machine has run, in milliseconds; the system's answer when left out. */
   readonly uptimeMs?: () => number;
+  /** Names the time since the machine was started; the system's answer when left out. */
+  readonly bootId?: () => string;
   /** False leaves the schema as it is, whatever its version; for tools that migrate themselves. */
   readonly migrate?: boolean;
   /** Told of every step while the database is brought up to date. */
@@ -35,7 +37,17 @@ export interface UsageDb extends UsageStore, Disposable {
   close(): void;
 }
 
-const OPTIONS = ["mode", "busyTimeoutMs", "synchronous", "now", "uptimeMs", "migrate", "onEvent"];
+const OPTIONS = [
+  "mode",
+  "busyTimeoutMs",
+  "synchronous",
+  "maxBytes",
+  "now",
+  "uptimeMs",
+  "bootId",
+  "migrate",
+  "onEvent",
+];
 
 /**
  * Opens a usage database, creating and migrating it as needed; synchronous, and safe to call from many
@@ -48,22 +60,24 @@ const OPTIONS = ["mode", "busyTimeoutMs", "synchronous", "now", "uptimeMs", "mig
  */
 export function openUsageDb(path: string, options: UsageDbOptions = {}): UsageDb {
   checkKeys("openUsageDb", options, OPTIONS);
-  const { migrate = true, onEvent, mode, busyTimeoutMs, synchronous } = options;
+  const { migrate = true, onEvent, mode, busyTimeoutMs, synchronous, maxBytes } = options;
   const { uptimeMs = systemUptimeMs } = options;
-  for (const name of ["now", "onEvent", "uptimeMs"] as const) checkFunction(name, options[name]);
+  for (const name of ["now", "onEvent", "uptimeMs", "bootId"] as const)
+    checkFunction(name, options[name]);
   if (typeof migrate !== "boolean") refuseValue("migrate", describeKind(migrate), "true or false");
   const now = checkedClock(options.now);
   const connection = openConnection(path, {
     ...(mode === undefined ? {} : { mode }),
     ...(busyTimeoutMs === undefined ? {} : { busyTimeoutMs }),
     ...(synchronous === undefined ? {} : { synchronous }),
+    ...(maxBytes === undefined ? {} : { maxBytes }),
   });
   try {
     const migrations = createMigrations(connection, now, onEvent);
     if (migrate) bringUpToDate(connection, migrations, mode === "read");
     const store = createUsageStore(connection, now, uptimeMs);
     // Added to the store, not copied with it: its lazy parts must stay so.
-    return Object.assign(store, {
+    return Object.assign(store, options.bootId === undefined ? {} : { bootId: options.bootId }, {
       migrations,
       prune(pruneOptions: PruneOptions) {
         const { pruneSnapshots } =

@@ -12,6 +12,9 @@
 -- unindexed-key: usage_session_totals (project_name_id): names are never deleted
 -- unindexed-key: usage_session_totals (model_name_id): names are never deleted
 -- unindexed-key: usage_session_totals (agent_name_id): names are never deleted
+-- unindexed-key: usage_message_folds (project_name_id): names are never deleted
+-- unindexed-key: usage_message_folds (model_name_id): names are never deleted
+-- unindexed-key: usage_message_folds (agent_name_id): names are never deleted
 
 -- query: a session
 -- expect: SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (session_id=?)
@@ -41,7 +44,7 @@ SELECT 1 FROM events WHERE dedupe_key = ?;
 
 -- query: the newest events
 -- expect: SCAN events USING INDEX idx_events_timestamp
-SELECT id, source_app, session_id, hook_event_type, payload, chat, summary, model_name, timestamp, dedupe_key FROM events ORDER BY timestamp DESC, id DESC LIMIT ?;
+SELECT id, source_app, session_id, hook_event_type, coalesce(payload_zstd, payload) AS payload, coalesce(chat_zstd, chat) AS chat, summary, model_name, timestamp, dedupe_key FROM events ORDER BY timestamp DESC, id DESC LIMIT ?;
 
 -- query: the same event within a while
 -- expect: SEARCH events USING INDEX idx_events_dedupe_key (dedupe_key>? AND dedupe_key<?)
@@ -49,7 +52,7 @@ SELECT 1 FROM events WHERE dedupe_key >= ?1 || '@' AND dedupe_key < ?1 || 'A' AN
 
 -- query: the events since one
 -- expect: SEARCH events USING INTEGER PRIMARY KEY (rowid>?)
-SELECT id, source_app, session_id, hook_event_type, payload, chat, summary, model_name, timestamp, dedupe_key FROM events WHERE id > ? ORDER BY id LIMIT ?;
+SELECT id, source_app, session_id, hook_event_type, coalesce(payload_zstd, payload) AS payload, coalesce(chat_zstd, chat) AS chat, summary, model_name, timestamp, dedupe_key FROM events WHERE id > ? ORDER BY id LIMIT ?;
 
 -- query: the event stored last
 -- expect: SEARCH events
@@ -77,37 +80,23 @@ SELECT id, plan, custom_limit_tokens, view, timezone, time_format, theme, refres
 
 -- query: the newest snapshots
 -- expect: SCAN usage_snapshots USING INDEX idx_usage_snapshots_timestamp
-SELECT id, session_id, snapshot_data, snapshot_type, timestamp FROM usage_snapshots ORDER BY timestamp DESC, id DESC LIMIT ?;
+SELECT id, session_id, coalesce(snapshot_data_zstd, snapshot_data) AS snapshot_data, snapshot_type, timestamp FROM usage_snapshots ORDER BY timestamp DESC, id DESC LIMIT ?;
 
 -- query: the newest snapshots of a session
 -- expect: SEARCH usage_snapshots USING INDEX idx_usage_snapshots_session_id (session_id=?)
-SELECT id, session_id, snapshot_data, snapshot_type, timestamp FROM usage_snapshots WHERE session_id = ? ORDER BY timestamp DESC, id DESC LIMIT ?;
+SELECT id, session_id, coalesce(snapshot_data_zstd, snapshot_data) AS snapshot_data, snapshot_type, timestamp FROM usage_snapshots WHERE session_id = ? ORDER BY timestamp DESC, id DESC LIMIT ?;
 
 -- query: the newest snapshot of a type in a session
 -- expect: SEARCH usage_snapshots USING INDEX idx_usage_snapshots_session_id (session_id=?)
-SELECT id, session_id, snapshot_data, snapshot_type, timestamp FROM usage_snapshots WHERE session_id = ? AND +snapshot_type = ? ORDER BY timestamp DESC, id DESC LIMIT ?;
+SELECT id, session_id, coalesce(snapshot_data_zstd, snapshot_data) AS snapshot_data, snapshot_type, timestamp FROM usage_snapshots WHERE session_id = ? AND +snapshot_type = ? ORDER BY timestamp DESC, id DESC LIMIT ?;
 
 -- query: the newest snapshots of a type
 -- expect: SEARCH usage_snapshots USING INDEX idx_usage_snapshots_type (snapshot_type=?)
-SELECT id, session_id, snapshot_data, snapshot_type, timestamp FROM usage_snapshots WHERE snapshot_type = ? ORDER BY timestamp DESC, id DESC LIMIT ?;
-
--- query: expired snapshots
--- expect: SEARCH usage_snapshots USING COVERING INDEX idx_usage_snapshots_timestamp (timestamp<?)
-SELECT count(*), min(id), max(id) FROM usage_snapshots WHERE timestamp < ?;
+SELECT id, session_id, coalesce(snapshot_data_zstd, snapshot_data) AS snapshot_data, snapshot_type, timestamp FROM usage_snapshots WHERE snapshot_type = ? ORDER BY timestamp DESC, id DESC LIMIT ?;
 
 -- query: what a prune keeps
 -- expect: SEARCH usage_snapshots USING COVERING INDEX idx_usage_snapshots_timestamp (timestamp>?)
 SELECT count(*), min(timestamp) FROM usage_snapshots WHERE timestamp >= ?;
-
--- query: the end of a range to prune
--- expect: CO-ROUTINE (subquery-1)
--- expect:   SEARCH usage_snapshots USING INTEGER PRIMARY KEY (rowid>?)
--- expect: SEARCH (subquery-1)
-SELECT max(id) FROM (SELECT id FROM usage_snapshots WHERE id >= ? ORDER BY id LIMIT ?);
-
--- query: a range to prune
--- expect: SEARCH usage_snapshots USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)
-DELETE FROM usage_snapshots WHERE id BETWEEN ? AND ? AND timestamp < ?;
 
 -- query: the newest snapshot that bears the clock out
 -- expect: SEARCH usage_snapshots USING COVERING INDEX idx_usage_snapshots_timestamp (timestamp<?)
@@ -350,3 +339,95 @@ SELECT id, job, started_at, ended_at, outcome, rows, bytes, detail, error FROM m
 -- query: the maintenance job that runs now
 -- expect: SCAN maintenance_runs USING INDEX idx_maintenance_runs_running
 SELECT id, job, started_at, ended_at, outcome, rows, bytes, detail, error FROM maintenance_runs WHERE outcome = 'running' ORDER BY id DESC LIMIT 1;
+
+-- query: whether messages were ever folded
+-- expect: SCAN usage_message_fold_keys
+SELECT 1 FROM usage_message_fold_keys LIMIT 1;
+
+-- query: folded messages of a part of an hour
+-- expect: SEARCH usage_message_folds USING INDEX idx_usage_message_folds_first_at (first_at>? AND first_at<?)
+-- expect: USE TEMP B-TREE FOR GROUP BY
+-- expect: CORRELATED SCALAR SUBQUERY 1
+-- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
+-- expect: CORRELATED SCALAR SUBQUERY 2
+-- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
+-- expect: CORRELATED SCALAR SUBQUERY 3
+-- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
+SELECT (SELECT name FROM usage_names WHERE name_id = model_name_id) AS model, NULL AS hour, NULL AS session_id, (SELECT name FROM usage_names WHERE name_id = project_name_id) AS project, (SELECT name FROM usage_names WHERE name_id = agent_name_id) AS agent, sum(message_count) AS message_count,
+  min(first_at) AS first_at, max(last_at) AS last_at, sum(reported_cost_usd) AS reported_cost_usd,
+  sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+  sum(cache_write_5m_tokens) AS cache_write_5m_tokens,
+  sum(cache_write_1h_tokens) AS cache_write_1h_tokens, sum(cache_read_tokens) AS cache_read_tokens,
+  max(request_tokens) AS request_tokens
+FROM usage_message_folds
+WHERE first_at >= ?1 AND first_at < ?2
+GROUP BY model_name_id, project_name_id, agent_name_id;
+
+-- query: folded messages of the sessions that a range cuts
+-- expect: SCAN t
+-- expect: SEARCH m USING INDEX idx_usage_message_folds_session (session_name_id=?)
+-- expect: USE TEMP B-TREE FOR GROUP BY
+-- expect: CORRELATED SCALAR SUBQUERY 1
+-- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
+-- expect: CORRELATED SCALAR SUBQUERY 2
+-- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
+-- expect: CORRELATED SCALAR SUBQUERY 3
+-- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
+-- expect: CORRELATED SCALAR SUBQUERY 4
+-- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
+SELECT (SELECT name FROM usage_names WHERE name_id = model_name_id) AS model, NULL AS hour, (SELECT name FROM usage_names WHERE name_id = session_name_id) AS session_id, (SELECT name FROM usage_names WHERE name_id = project_name_id) AS project, (SELECT name FROM usage_names WHERE name_id = agent_name_id) AS agent, sum(message_count) AS message_count,
+         min(first_at) AS first_at, max(last_at) AS last_at, sum(reported_cost_usd) AS reported_cost_usd,
+         sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+         sum(cache_write_5m_tokens) AS cache_write_5m_tokens,
+         sum(cache_write_1h_tokens) AS cache_write_1h_tokens, sum(cache_read_tokens) AS cache_read_tokens,
+         max(request_tokens) AS request_tokens
+       FROM (
+  SELECT m.*
+  FROM usage_session_totals AS t
+  CROSS JOIN usage_message_folds AS m
+    ON m.session_name_id = t.session_name_id AND m.project_name_id = t.project_name_id
+    AND m.model_name_id = t.model_name_id AND m.agent_name_id = t.agent_name_id
+  WHERE t.first_at < ?2 AND t.last_at >= ?1 AND (t.first_at < ?1 OR t.last_at >= ?2)
+)
+       WHERE first_at >= ?1 AND first_at < ?2
+       GROUP BY model_name_id, session_name_id, project_name_id, agent_name_id;
+
+-- query: how many snapshots are expired
+-- expect: SEARCH usage_snapshots USING COVERING INDEX idx_usage_snapshots_timestamp (timestamp<?)
+SELECT count(*) FROM usage_snapshots WHERE timestamp < ?;
+
+-- query: snapshots to prune
+-- expect: SEARCH usage_snapshots USING COVERING INDEX idx_usage_snapshots_timestamp (timestamp<?)
+SELECT id FROM usage_snapshots WHERE timestamp < ?2 ORDER BY timestamp LIMIT ?3;
+
+-- query: a chunk of snapshots to fold
+-- expect: SEARCH usage_snapshots USING INTEGER PRIMARY KEY (rowid=?)
+-- expect: LIST SUBQUERY 1
+-- expect:   SCAN json_each VIRTUAL TABLE INDEX 1:
+SELECT count(*), sum(CASE WHEN octet_length(snapshot_data) < 48 AND snapshot_data GLOB '{"usagedb_compacted":[1-9]*}'
+THEN CAST(snapshot_data ->> '$.usagedb_compacted' AS INTEGER) ELSE octet_length(snapshot_data) END), min(timestamp), max(timestamp)
+ FROM usage_snapshots
+ WHERE id IN (SELECT value FROM json_each(?1)) AND timestamp < ?2;
+
+-- query: the sums of folded snapshots
+-- expect: SEARCH usage_snapshot_rollups USING PRIMARY KEY (day>? AND day<?)
+SELECT coalesce(sum(snapshot_count), 0), coalesce(sum(data_bytes), 0)
+FROM usage_snapshot_rollups
+WHERE day BETWEEN ? AND ?;
+
+-- query: folded messages of a part of an hour by agent
+-- expect: SEARCH usage_message_folds USING INDEX idx_usage_message_folds_first_at (first_at>? AND first_at<?)
+-- expect: USE TEMP B-TREE FOR GROUP BY
+-- expect: CORRELATED SCALAR SUBQUERY 1
+-- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
+-- expect: CORRELATED SCALAR SUBQUERY 2
+-- expect:   SEARCH usage_names USING INTEGER PRIMARY KEY (rowid=?)
+SELECT (SELECT name FROM usage_names WHERE name_id = model_name_id) AS model, NULL AS hour, NULL AS session_id, NULL AS project, (SELECT name FROM usage_names WHERE name_id = agent_name_id) AS agent, sum(message_count) AS message_count,
+  min(first_at) AS first_at, max(last_at) AS last_at, sum(reported_cost_usd) AS reported_cost_usd,
+  sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+  sum(cache_write_5m_tokens) AS cache_write_5m_tokens,
+  sum(cache_write_1h_tokens) AS cache_write_1h_tokens, sum(cache_read_tokens) AS cache_read_tokens,
+  max(request_tokens) AS request_tokens
+FROM usage_message_folds
+WHERE first_at >= ?1 AND first_at < ?2
+GROUP BY model_name_id, agent_name_id;

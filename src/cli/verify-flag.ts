@@ -16,8 +16,13 @@ export async function verified(
   output: Output,
 ): Promise<0 | 3> {
   if (args["verify"] !== true) return 0;
-  const { verifyRollups } = await import("../report/verify.ts");
+  const { foldedUsage, verifyRollups } = await import("../report/verify.ts");
   const differences = verifyRollups(store);
+  const folded = foldedUsage(store);
+  if (folded !== null)
+    output.note(
+      `Left out: ${folded.messages} message(s) up to ${new Date(folded.lastAt).toISOString()} were folded; what is kept of them is compared with the folds.`,
+    );
   for (const line of differences) output.note(line);
   if (differences.length > 0) return 3;
   output.note("Verified: the hours and the sessions are what the messages say.");

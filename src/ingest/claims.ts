@@ -26,7 +26,9 @@ export type Verdict =
   /** It names no request, and another line of the message does. */
   | "no-request"
   /** It would count: the next sync reads it. */
-  | "unread";
+  | "unread"
+  /** What it claims was folded into the sums of its hour, and stands there. */
+  | "folded";
 
 export interface Claim {
   readonly verdict: Verdict;

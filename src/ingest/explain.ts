@@ -6,6 +6,7 @@
  */
 import { OperationError, refuseValue } from "../errors.ts";
 import { checkFunction, checkKeys, checkNonEmpty } from "../store/checks.ts";
+import { FoldedMessages, hasFoldedMessages } from "../store/folded-messages.ts";
 import type { UsageMessage } from "../store/usage-messages.ts";
 import type { UsageSource } from "../store/usage-sources.ts";
 import type { UsageStore } from "../store/usage-store.ts";
@@ -78,10 +79,29 @@ export async function explainMessage(
   return {
     messageId,
     messages,
-    claims: judgeClaims(messages, search.lines, (id) => (id === null ? null : paths.get(id))),
+    claims: judgeClaims(messages, search.lines, (id) => (id === null ? null : paths.get(id))).map(
+      foldedIn(store, messageId),
+    ),
     filesSearched: search.searched,
     filesGone: search.gone,
     unreadable: search.unreadable,
+  };
+}
+
+/** Tells of lines that would count whether the sums have what they claim already. */
+function foldedIn({ connection }: UsageStore, messageId: string): (claim: Claim) => Claim {
+  const folded = hasFoldedMessages(connection) ? new FoldedMessages(connection) : null;
+  return (claim) => {
+    if (claim.verdict !== "unread") return claim;
+    const { agent, requestId: request_id, isSidechain } = claim;
+    const is_sidechain = isSidechain ? 1 : 0;
+    const isFolded = folded?.settles({ agent, message_id: messageId, request_id, is_sidechain });
+    if (isFolded !== true) return claim;
+    return {
+      ...claim,
+      verdict: "folded",
+      reason: "counted in the sums of its hour, and folded away since",
+    };
   };
 }
 

@@ -18,7 +18,10 @@ const NAMES = [
 
 type Sums = Pick<KeptSum, (typeof NAMES)[number]>;
 
-/** How the hours and the totals differ from what the messages say, one line each; empty when they agree. Reads only. */
+/**
+ * How the hours and the totals differ from what the messages say, one line each; empty when they agree. Folded messages
+ * count as what was added up of them. Reads only.
+ */
 export function verifyRollups(store: UsageStore): string[] {
   return store.connection.reading(() => [
     ...differencesOf(store, {
@@ -38,6 +41,23 @@ export function verifyRollups(store: UsageStore): string[] {
       nameOf: sessionName,
     }),
   ]);
+}
+
+export interface FoldedUsage {
+  readonly messages: number;
+  /** Epoch milliseconds of the last of them. */
+  readonly lastAt: number;
+}
+
+/**
+ * What `verifyRollups` cannot compare with messages, because only their folds are left; it compares hours and totals
+ * with those. Null when nothing was folded.
+ */
+export function foldedUsage({ connection }: UsageStore): FoldedUsage | null {
+  const [[messages, lastAt] = []] = connection
+    .prepare("SELECT sum(message_count), max(last_at) FROM usage_message_folds", "read folds")
+    .values();
+  return typeof messages === "number" ? { messages, lastAt: Number(lastAt) } : null;
 }
 
 interface Comparison {

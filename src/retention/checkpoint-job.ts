@@ -1,10 +1,13 @@
 /** The job that moves the WAL into the database and shrinks it. */
 import { checkpoint, walBytes } from "../engine/sqlite/checkpoint.ts";
 import type { Connection } from "../engine/sqlite/connection.ts";
+import { SideProcess } from "../engine/sqlite/side/side-process.ts";
 import type { MaintainOptions, MaintenanceJob } from "./job.ts";
 
 /** A smaller WAL is no burden, and SQLite itself moves it every 4 MB; to sync the disk for it every minute would be. */
 const WORTHWHILE_BYTES = 1 << 20;
+/** To move more than this takes longer than an event loop may wait. */
+const LARGE_BYTES = 8 << 20;
 const WAIT_MS = 20;
 const ATTEMPTS = 5;
 /** Moving the WAL of 64 MB took a quarter of a second. */
@@ -29,6 +32,7 @@ export const checkpointJob: MaintenanceJob = {
     const before = walBytes(connection);
     if (!isWorthwhile(connection, options))
       return { outcome: "done", rows: 0, bytes: 0, detail: { walBytes: before } };
+    if (before > LARGE_BYTES) await moveAside(connection, pace.signal);
     let result = checkpoint(connection, WAIT_MS);
     for (let attempt = 1; result.isBusy && attempt < ATTEMPTS; attempt++) {
       if (!(await pace.after(WAIT_MS))) break;
@@ -44,6 +48,20 @@ export const checkpointJob: MaintenanceJob = {
     };
   },
 };
+
+/**
+ * Moves what can be moved while others go on writing, in a process of its own; what is left for the checkpoint that
+ * shrinks the file is what was written meanwhile. Killed on the way, it leaves the WAL as good as it was.
+ */
+async function moveAside({ path }: Connection, signal: AbortSignal | undefined): Promise<void> {
+  await using side = new SideProcess(signal);
+  await side.ask("sql", {
+    path,
+    isReader: false,
+    busyTimeoutMs: WAIT_MS,
+    statements: [{ sql: "PRAGMA wal_checkpoint(PASSIVE)" }],
+  });
+}
 
 /** Whoever asks for this job by name gets it. */
 function isWorthwhile(connection: Connection, { jobs }: MaintainOptions): boolean {

@@ -4,6 +4,14 @@ import { JOB_NAMES, type JobName, type MaintenanceJob } from "./job.ts";
 
 /** Room is made first, then given back; what proves and copies the result comes last. */
 const JOBS: Readonly<Partial<Record<JobName, () => MaintenanceJob>>> = {
+  fold: () => (require("./fold.ts") as typeof import("./fold.ts")).foldJob,
+  thin: () => (require("./thin.ts") as typeof import("./thin.ts")).thinJob,
+  prune: () => (require("./prune-job.ts") as typeof import("./prune-job.ts")).pruneJob,
+  compact: () => (require("./compact-job.ts") as typeof import("./compact-job.ts")).compactJob,
+  vacuum: () => (require("./vacuum-job.ts") as typeof import("./vacuum-job.ts")).vacuumJob,
+  integrity: () =>
+    (require("./integrity-job.ts") as typeof import("./integrity-job.ts")).integrityJob,
+  backup: () => (require("./backup-job.ts") as typeof import("./backup-job.ts")).backupJob,
   checkpoint: () =>
     (require("./checkpoint-job.ts") as typeof import("./checkpoint-job.ts")).checkpointJob,
   optimize: () => (require("./optimize.ts") as typeof import("./optimize.ts")).optimizeJob,

@@ -12,6 +12,7 @@ import type {
   MaintenanceJob,
   SkipReason,
 } from "./job.ts";
+import { Reserve } from "./full-disk.ts";
 import { describeFailure, runJob } from "./job-run.ts";
 import { checkJobNames, loadJobs, REGISTERED_JOBS } from "./jobs.ts";
 import { Pace } from "./pace.ts";
@@ -142,13 +143,14 @@ async function runLocked(
     signal: options.signal,
     maxMs: options.maxMs,
   });
+  using reserve = new Reserve(store.connection);
   await closeAbandoned(store, whole);
   const due = jobs.filter((job) => isDue(store, job, options));
   const reports = new Map<MaintenanceJob, JobReport>();
   for (const job of jobs)
     if (!due.includes(job)) reports.set(job, skipped(job, "not due", options));
   for (let round = due; round.length > 0;) {
-    round = await runRound(store, round, { options, whole, reports });
+    round = await runRound(store, round, { options, whole, reports, reserve });
   }
   rememberSchema(store);
   return jobs.map((job) => reports.get(job) as JobReport);
@@ -187,9 +189,11 @@ async function runRound(
     options,
     whole,
     reports,
+    reserve,
   }: {
     readonly options: MaintainOptions;
     readonly whole: Pace;
+    readonly reserve: Reserve;
     readonly reports: Map<MaintenanceJob, JobReport>;
   },
 ): Promise<MaintenanceJob[]> {
@@ -203,7 +207,10 @@ async function runRound(
       if (before === undefined) reports.set(job, skipped(job, reason, options));
       continue;
     }
-    const report = await runJob(store, job, { options, shareMs });
+    let report = await runJob(store, job, { options, shareMs });
+    // A full disk is what the ballast is for.
+    if (report.error?.code === "DATABASE_FULL" && reserve.release())
+      report = await runJob(store, job, { options, shareMs });
     reports.set(job, before === undefined ? report : together(before, report));
     const gotSomewhere = report.rows > 0 || report.bytes > 0;
     if (report.outcome === "partial" && report.error === undefined && gotSomewhere)

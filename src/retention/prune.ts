@@ -1,22 +1,14 @@
-/** Deleting old snapshots without anybody waiting for it. */
+/** Deleting old snapshots without anybody waiting for it: the prune that is asked for by an age, not by policies. */
 import { InputError, OperationError } from "../errors.ts";
 import type { Binding } from "../engine/sqlite/connection.ts";
-import { checkpoint } from "../engine/sqlite/checkpoint.ts";
+import { walBytes } from "../engine/sqlite/checkpoint.ts";
 import { checkInteger, checkKeys } from "../store/checks.ts";
 import type { UsageStore } from "../store/usage-store.ts";
-import { DAY_MS, trustedNow } from "./clock.ts";
-
-/**
- * Measured beside a writer while 900,000 of a million rows went: ranges of 1,000 ids, a pause of 20 ms and a
- * checkpoint every 20 ranges keep the writer's p99 at 8.5 ms and the WAL at 6 MB. One DELETE: 457 ms and 333 MB.
- * Where a range takes longer than a writer should wait, ranges shrink and pauses grow with it.
- */
-const CHUNK_ROWS = 1000;
-const MIN_CHUNK_ROWS = 250;
-const CHUNK_TARGET_MS = 12;
-const PAUSE_MS = 20;
-const CHUNKS_PER_CHECKPOINT = 20;
-const CHECKPOINT_WAIT_MS = 20;
+import { DAY_MS, noteClock, trustedNow } from "./clock.ts";
+import type { Removed } from "./fold-rows.ts";
+import { Pace } from "./pace.ts";
+import { type Removal, removeAll, removeAllSync } from "./removal.ts";
+import { snapshotsBefore } from "./snapshot-removal.ts";
 
 export interface PruneOptions {
   /** Snapshots older than this go; at least one hour. */
@@ -45,10 +37,14 @@ export interface PruneReport {
   readonly busyCheckpoints: number;
 }
 
+/** What is less need not be moved at once. */
+const LARGE_WAL_BYTES = 1 << 20;
+
 const OPTIONS = ["olderThanMs", "dryRun", "trustClock", "signal", "onProgress"];
 
 /**
- * Deletes snapshots older than `olderThanMs`, chunk by chunk, leaving the event loop free in between.
+ * Deletes snapshots older than `olderThanMs`, chunk by chunk, leaving the event loop free in between. How many there
+ * were of each session on each day stays in the view `v_snapshots`.
  * @throws {InputError} VALUE_INVALID or OPTION_UNKNOWN.
  * @throws {OperationError} CLOCK_JUMPED before anything is deleted; CANCELLED with what was done so far.
  */
@@ -56,118 +52,92 @@ export async function pruneSnapshots(
   store: UsageStore,
   options: PruneOptions,
 ): Promise<PruneReport> {
-  const work = prune(store, options);
-  for (let step = work.next(); ; step = work.next()) {
-    if (step.done === true) return step.value;
-    await Bun.sleep(step.value);
+  const prune = begin(store, options);
+  if (prune.removal === null) return prune.finish();
+  try {
+    await removeAll(prune.removal, prune.pace, prune.count);
+  } catch (error) {
+    throw prune.named(error);
   }
+  return prune.finish();
 }
 
 /** The same without promises, for callers that need the answer at once; blocks the thread in its pauses. */
 export function pruneSnapshotsSync(store: UsageStore, options: PruneOptions): PruneReport {
-  const work = prune(store, options);
-  for (let step = work.next(); ; step = work.next()) {
-    if (step.done === true) return step.value;
-    Bun.sleepSync(step.value);
+  const prune = begin(store, options);
+  if (prune.removal === null) return prune.finish();
+  try {
+    removeAllSync(prune.removal, prune.pace, prune.count);
+  } catch (error) {
+    throw prune.named(error);
   }
+  return prune.finish();
 }
 
-/** The generators below yield how many milliseconds to pause before they go on. */
-function* prune(store: UsageStore, options: PruneOptions): Generator<number, PruneReport> {
+interface Prune {
+  /** Null for a dry run. */
+  readonly removal: Removal | null;
+  readonly pace: Pace;
+  readonly count: (removed: Removed) => void;
+  readonly finish: () => PruneReport;
+  /** The error of a prune that was interrupted, with what it did. */
+  readonly named: (error: unknown) => unknown;
+}
+
+function begin(store: UsageStore, options: PruneOptions): Prune {
   checkKeys("prune", options, OPTIONS);
-  const olderThanMs = checkInteger(
-    "olderThanMs",
-    options.olderThanMs,
-    3_600_000,
-    100 * 365 * DAY_MS,
-  );
+  const maxSpanMs = 100 * 365 * DAY_MS;
+  const olderThanMs = checkInteger("olderThanMs", options.olderThanMs, 3_600_000, maxSpanMs);
   const startedAt = performance.now();
   const cutoff = trustedNow(store, options.trustClock === true) - olderThanMs;
-  const span = expiredSpan(store, cutoff);
+  const [[expiredCount] = []] = read(store, "count(*)", "timestamp < ?", cutoff);
+  const expired = Number(expiredCount);
   const isDryRun = options.dryRun === true;
-  const done = isDryRun
-    ? { deleted: 0, busyCheckpoints: 0 }
-    : yield* deleteExpired(store, cutoff, span, options);
-  const kept = read(
-    store,
-    "SELECT count(*), min(timestamp) FROM usage_snapshots WHERE timestamp >= ?",
-    isDryRun ? cutoff : 0,
-  );
+  if (!isDryRun) noteClock(store, options.trustClock === true);
+  const pace = new Pace({ connection: store.connection, signal: options.signal });
+  let deleted = 0;
   return {
-    cutoff,
-    expired: span.count,
-    ...done,
-    kept: Number(kept[0]),
-    oldestKeptAt: kept[1] as number | null,
-    durationMs: performance.now() - startedAt,
-    isDryRun,
+    removal: isDryRun ? null : snapshotsBefore(store, cutoff, { keepsNewest: false }),
+    pace,
+    count: ({ rows }) => {
+      deleted += rows;
+      options.onProgress?.({ deleted, expired });
+    },
+    finish: () => {
+      if (!isDryRun && walBytes(store.connection) > LARGE_WAL_BYTES) pace.checkpoint();
+      const [kept = []] = read(
+        store,
+        "count(*), min(timestamp)",
+        "timestamp >= ?",
+        isDryRun ? cutoff : 0,
+      );
+      return {
+        cutoff,
+        expired,
+        deleted,
+        kept: Number(kept[0]),
+        oldestKeptAt: kept[1] as number | null,
+        durationMs: performance.now() - startedAt,
+        isDryRun,
+        busyCheckpoints: pace.busyCheckpoints,
+      };
+    },
+    named: (error) =>
+      error instanceof OperationError && error.code === "CANCELLED" ? cancelled(deleted) : error,
   };
 }
 
-interface ExpiredSpan {
-  readonly count: number;
-  /** The lowest and highest id among them; other rows may lie in between. */
-  readonly firstId: number;
-  readonly lastId: number;
+function read({ connection }: UsageStore, what: string, where: string, at: number): Binding[][] {
+  return connection
+    .prepare(`SELECT ${what} FROM usage_snapshots WHERE ${where}`, "prune snapshots")
+    .values(at);
 }
 
-function expiredSpan(store: UsageStore, cutoff: number): ExpiredSpan {
-  const sql = "SELECT count(*), min(id), max(id) FROM usage_snapshots WHERE timestamp < ?";
-  const [count, firstId, lastId] = read(store, sql, cutoff).map(Number);
-  return { count: count ?? 0, firstId: firstId ?? 0, lastId: lastId ?? 0 };
-}
-
-function* deleteExpired(
-  { connection }: UsageStore,
-  cutoff: number,
-  { count: expired, firstId, lastId }: ExpiredSpan,
-  { signal, onProgress }: PruneOptions,
-): Generator<number, Pick<PruneReport, "deleted" | "busyCheckpoints">> {
-  const done = { deleted: 0, busyCheckpoints: 0 };
-  if (expired === 0) return done;
-  const endOfChunk = connection.prepare(
-    "SELECT max(id) FROM (SELECT id FROM usage_snapshots WHERE id >= ? ORDER BY id LIMIT ?)",
-    "prune snapshots",
-  );
-  const remove = connection.prepare(
-    "DELETE FROM usage_snapshots WHERE id BETWEEN ? AND ? AND timestamp < ?",
-    "prune snapshots",
-  );
-  let chunks = 0;
-  let rows = CHUNK_ROWS;
-  for (let from = firstId; from <= lastId;) {
-    refuseCancelled(signal, done.deleted);
-    const to = Number(endOfChunk.values(from, rows)[0]?.[0] ?? lastId);
-    const startedAt = performance.now();
-    done.deleted += remove.run(from, to, cutoff).changes;
-    const tookMs = performance.now() - startedAt;
-    if (tookMs > CHUNK_TARGET_MS) rows = Math.max(MIN_CHUNK_ROWS, rows >> 1);
-    else if (tookMs < CHUNK_TARGET_MS / 4) rows = Math.min(CHUNK_ROWS, rows * 2);
-    onProgress?.({ deleted: done.deleted, expired });
-    from = to + 1;
-    chunks++;
-    // Without checkpoints of its own a prune beside a writer grew the WAL to 1.3 GB.
-    const isCheckpointDue = chunks % CHUNKS_PER_CHECKPOINT === 0;
-    if (isCheckpointDue && checkpoint(connection, CHECKPOINT_WAIT_MS).isBusy)
-      done.busyCheckpoints++;
-    if (from <= lastId) yield Math.max(PAUSE_MS, tookMs);
-  }
-  if (chunks >= CHUNKS_PER_CHECKPOINT) checkpoint(connection, CHECKPOINT_WAIT_MS);
-  return done;
-}
-
-function read({ connection }: UsageStore, sql: string, value: number): Binding[] {
-  return connection.prepare(sql, "prune snapshots").values(value)[0] ?? [];
-}
-
-function refuseCancelled(signal: AbortSignal | undefined, deleted: number): void {
-  if (signal?.aborted !== true) return;
-  throw new OperationError(
+function cancelled(deleted: number): OperationError {
+  return new OperationError(
     "CANCELLED",
     `Cannot go on pruning: it was interrupted after ${deleted} row(s), which stay deleted`,
-    {
-      details: { deleted },
-    },
+    { details: { deleted } },
   );
 }
 

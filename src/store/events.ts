@@ -9,6 +9,7 @@ import {
   checkText,
   checkTimestamp,
 } from "./checks.ts";
+import { expandText } from "./compacted-text.ts";
 import type { SessionStore } from "./sessions.ts";
 
 export interface UsageEvent {
@@ -41,6 +42,36 @@ export const EVENT_COLUMNS = [
   "dedupe_key",
 ] as const satisfies readonly (keyof UsageEvent)[];
 
+/** A column that is a compacted text when its frame is there; readers get the whole text either way. */
+const compacted = (name: "payload" | "chat"): string =>
+  `coalesce(${name}_zstd, ${name}) AS ${name}`;
+
+/** The columns as they are read, for rows that `expandEvent` makes whole. */
+export const READ_EVENT_COLUMNS = EVENT_COLUMNS.map((name) =>
+  name === "payload" || name === "chat" ? compacted(name) : name,
+).join(", ");
+
+/** An event as it is read: what was compacted is still a frame. */
+export type ReadEvent<Row = UsageEvent> = Omit<Row, "payload" | "chat"> & {
+  readonly payload: string | Uint8Array;
+  readonly chat: string | Uint8Array | null;
+};
+
+/**
+ * The same event with its texts.
+ * @throws {OperationError} DATABASE_CORRUPT when a frame is not what was written.
+ */
+export function expandEvent<Row = UsageEvent>(row: ReadEvent<Row>): Row {
+  const { payload, chat } = row;
+  // Nearly all that is read is young: nothing is copied for it.
+  if (typeof payload === "string" && !(chat instanceof Uint8Array)) return row as Row;
+  return {
+    ...row,
+    payload: expandText(payload),
+    chat: chat === null ? null : expandText(chat),
+  } as Row;
+}
+
 export interface NewEvent {
   readonly source_app: string;
   readonly session_id: string;
@@ -54,6 +85,9 @@ export interface NewEvent {
   readonly timestamp?: number;
   readonly dedupe_key?: string | null;
 }
+
+/** Maintenance leaves events alone that are younger, whatever the policies say. */
+export const YOUNGEST_FOLD_MS = 3_600_000;
 
 const NEW_EVENT_KEYS = EVENT_COLUMNS.slice(1);
 
@@ -76,7 +110,8 @@ export class EventStore {
   }
 
   /**
-   * Stores an event and its session in one transaction; false when an event with its dedupe key exists.
+   * Stores an event and its session in one transaction; false when an event with its dedupe key exists, or was folded
+   * away.
    * @throws {InputError} VALUE_INVALID; CONSTRAINT_VIOLATED for payload text that is not JSON.
    */
   insert(event: NewEvent): boolean {
@@ -98,10 +133,20 @@ export class EventStore {
       checkTimestamp("timestamp", event.timestamp ?? this.#now()),
       optionalText("dedupe_key"),
     ];
+    const dedupeKey = event.dedupe_key ?? null;
+    const timestamp = Number(values.at(-2));
     return this.#connection.transaction(() => {
+      if (dedupeKey !== null && this.#isFolded(dedupeKey, timestamp)) return false;
       this.#sessions.ensure(sessionId);
       return this.#insert.run(...values).changes > 0;
     }, "store an event");
+  }
+
+  /** True for an event that was counted and deleted since. Young ones never are, so they pay nothing. */
+  #isFolded(dedupeKey: string, timestamp: number): boolean {
+    if (timestamp > this.#now() - YOUNGEST_FOLD_MS) return false;
+    const { isFoldedEvent } = require("./folded-events.ts") as typeof import("./folded-events.ts");
+    return isFoldedEvent(this.#connection, dedupeKey);
   }
 
   /**
@@ -132,36 +177,40 @@ export class EventStore {
     }, "store an event");
   }
 
-  /** True when an event with this dedupe key is stored. */
+  /** True when an event with this dedupe key is stored, or was counted and folded away. */
   has(dedupeKey: string): boolean {
-    return (
+    const isStored =
       this.#connection
         .prepare("SELECT 1 FROM events WHERE dedupe_key = ?", "read events")
-        .values(dedupeKey).length > 0
-    );
+        .values(dedupeKey).length > 0;
+    if (isStored) return true;
+    const { isFoldedEvent } = require("./folded-events.ts") as typeof import("./folded-events.ts");
+    return isFoldedEvent(this.#connection, dedupeKey);
   }
 
   /** The newest events, newest first. */
   recent(limit = 100): UsageEvent[] {
     return this.#connection
-      .prepare<UsageEvent>(
-        `SELECT ${EVENT_COLUMNS.join(", ")} FROM events ORDER BY timestamp DESC, id DESC LIMIT ?`,
+      .prepare<ReadEvent>(
+        `SELECT ${READ_EVENT_COLUMNS} FROM events ORDER BY timestamp DESC, id DESC LIMIT ?`,
         "read events",
       )
-      .all(checkInteger("limit", limit, 1, 1_000_000));
+      .all(checkInteger("limit", limit, 1, 1_000_000))
+      .map((row) => expandEvent(row));
   }
 
   /** Events that were stored after the one with this id, in the order of storing. */
   after(id: number, limit = 1000): UsageEvent[] {
     return this.#connection
-      .prepare<UsageEvent>(
-        `SELECT ${EVENT_COLUMNS.join(", ")} FROM events WHERE id > ? ORDER BY id LIMIT ?`,
+      .prepare<ReadEvent>(
+        `SELECT ${READ_EVENT_COLUMNS} FROM events WHERE id > ? ORDER BY id LIMIT ?`,
         "read events",
       )
       .all(
         checkInteger("id", id, 0, Number.MAX_SAFE_INTEGER),
         checkInteger("limit", limit, 1, 1_000_000),
-      );
+      )
+      .map((row) => expandEvent(row));
   }
 
   /** The id of the event stored last; 0 when there is none. */

@@ -41,21 +41,17 @@ export interface SliceOptions {
 const NAME_OF = (column: string): string =>
   `(SELECT name FROM usage_names WHERE name_id = ${column})`;
 
-const EXPRESSIONS: Readonly<Record<SliceKey, { readonly group: string; readonly show: string }>> = {
-  hour: {
-    group: `timestamp / ${HOUR_MS}`,
-    show: `min(timestamp) - min(timestamp) % ${HOUR_MS}`,
-  },
+const NAMES = {
   session_id: { group: "session_name_id", show: NAME_OF("session_name_id") },
   project: { group: "project_name_id", show: NAME_OF("project_name_id") },
   agent: { group: "agent_name_id", show: NAME_OF("agent_name_id") },
-};
+} as const;
 
-/** The messages of session totals that [?1, ?2) cuts. */
-const CUT_ROWS = `(
+/** The rows of session totals that [?1, ?2) cuts. */
+const cutRows = (table: string): string => `(
   SELECT m.*
   FROM usage_session_totals AS t
-  CROSS JOIN usage_message_rows AS m
+  CROSS JOIN ${table} AS m
     ON m.session_name_id = t.session_name_id AND m.project_name_id = t.project_name_id
     AND m.model_name_id = t.model_name_id AND m.agent_name_id = t.agent_name_id
   WHERE t.first_at < ?2 AND t.last_at >= ?1 AND (t.first_at < ?1 OR t.last_at >= ?2)
@@ -63,29 +59,77 @@ const CUT_ROWS = `(
 
 const ALL: readonly SliceKey[] = ["hour", "session_id", "project", "agent"];
 
-/** Reads sums of the messages in [fromMs, toMs) by model and the keys asked for, each with its cost; no order. */
+/**
+ * Reads sums of the messages in [fromMs, toMs) by model and the keys asked for, each with its cost; no order, and
+ * several for one set of keys. Folded messages are in them: a slice of theirs lies where its first message was.
+ */
 export function readSlices(
   connection: Connection,
   book: PriceBook,
-  { keys, fromMs, toMs, models, before, areCutOnly }: SliceOptions,
+  options: SliceOptions,
 ): MessageSlice[] {
-  const requestTokens =
-    "(input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens)";
+  return [
+    ...slicesOf(connection, book, { ...LIVE, ...options }),
+    ...slicesOf(connection, book, { ...FOLDED, ...options }),
+  ];
+}
+
+/** Where slices are read from. */
+interface SliceTable {
+  readonly table: string;
+  readonly at: string;
+  /** By what a price is chosen. */
+  readonly pricedAt: string;
+  readonly requestTokens: string;
+  readonly count: string;
+  readonly last: string;
+}
+
+const LIVE: SliceTable = {
+  table: "usage_message_rows",
+  at: "timestamp",
+  pricedAt: "timestamp",
+  requestTokens:
+    "(input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens)",
+  count: "count(*)",
+  last: "max(timestamp)",
+};
+
+const FOLDED: SliceTable = {
+  table: "usage_message_folds",
+  at: "first_at",
+  pricedAt: "last_at",
+  requestTokens: "request_tokens",
+  count: "sum(message_count)",
+  last: "max(last_at)",
+};
+
+function slicesOf(
+  connection: Connection,
+  book: PriceBook,
+  { keys, fromMs, toMs, models, before, areCutOnly, ...from }: SliceOptions & SliceTable,
+): MessageSlice[] {
+  const { table, at, pricedAt, requestTokens, count, last } = from;
+  const expressions: Readonly<Record<SliceKey, { readonly group: string; readonly show: string }>> =
+    {
+      hour: { group: `${at} / ${HOUR_MS}`, show: `min(${at}) - min(${at}) % ${HOUR_MS}` },
+      ...NAMES,
+    };
   // Both change a price, so neither may lie inside a slice; the numbers are our own.
   const books = before === undefined ? [book] : [book, before];
   const cuts = books.flatMap(({ tierStarts, changes }) => [
     ...tierStarts.map((start) => `${requestTokens} > ${start}`),
-    ...changes.map((at) => `timestamp >= ${at}`),
+    ...changes.map((change) => `${pricedAt} >= ${change}`),
   ]);
-  const groups = ["model_name_id", ...keys.map((key) => EXPRESSIONS[key].group), ...cuts];
+  const groups = ["model_name_id", ...keys.map((key) => expressions[key].group), ...cuts];
   const shown = ALL.map(
-    (key) => `${keys.includes(key) ? EXPRESSIONS[key].show : "NULL"} AS ${key}`,
+    (key) => `${keys.includes(key) ? expressions[key].show : "NULL"} AS ${key}`,
   );
   // Through the index of times everything takes twice as long as in one go.
   const isBounded = (fromMs ?? 0) > 0 || toMs !== undefined;
   const range = isBounded ? [fromMs ?? 0, toMs ?? Number.MAX_SAFE_INTEGER] : [];
   const conditions = [
-    ...(isBounded ? ["timestamp >= ?1 AND timestamp < ?2"] : []),
+    ...(isBounded ? [`${at} >= ?1 AND ${at} < ?2`] : []),
     ...(models === undefined
       ? []
       : [
@@ -100,13 +144,13 @@ export function readSlices(
         readonly request_tokens: number;
       }
     >(
-      `SELECT ${NAME_OF("model_name_id")} AS model, ${shown.join(", ")}, count(*) AS message_count,
-         min(timestamp) AS first_at, max(timestamp) AS last_at, sum(reported_cost_usd) AS reported_cost_usd,
+      `SELECT ${NAME_OF("model_name_id")} AS model, ${shown.join(", ")}, ${count} AS message_count,
+         min(${at}) AS first_at, ${last} AS last_at, sum(reported_cost_usd) AS reported_cost_usd,
          sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
          sum(cache_write_5m_tokens) AS cache_write_5m_tokens,
          sum(cache_write_1h_tokens) AS cache_write_1h_tokens, sum(cache_read_tokens) AS cache_read_tokens,
          max(${requestTokens}) AS request_tokens
-       FROM ${areCutOnly === true ? CUT_ROWS : "usage_message_rows"}
+       FROM ${areCutOnly === true ? cutRows(table) : table}
        ${conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`}
        GROUP BY ${groups.join(", ")}`,
       "read messages",

@@ -1,8 +1,9 @@
 /** Messages: the ledger of tokens, one row a model response, and the one dedupe rule that every report shares. */
 import type { Connection, Prepared } from "../engine/sqlite/connection.ts";
+import type { FoldedMessages } from "./folded-messages.ts";
 import { isBetter, mergeInto, outranks } from "./message-rule.ts";
 import type { PriceStore } from "./prices.ts";
-import { type StandingMessage, StandingMessages } from "./standing-messages.ts";
+import { StandingMessages } from "./standing-messages.ts";
 import { UsageNames } from "./usage-names.ts";
 import type { TokenCounts } from "./token-counts.ts";
 import { UsageChanges } from "./usage-changes.ts";
@@ -98,7 +99,8 @@ export class UsageMessageStore {
    * The rule, independent of order and safe to repeat: one row a (message_id, request_id); the main chain beats a
    * sidechain, then the larger total, then the earlier time. A line whose message stands there under another
    * request does not count when it is a sidechain's copy of the main chain, or names no request where the other
-   * does. The session is the one that had it first: whose transcript was made first, where both have one.
+   * does. The session is the one that had it first: whose transcript was made first, where both have one. What was
+   * folded away is settled: no line of it is counted again.
    */
   record(messages: readonly NewUsageMessage[]): RecordOutcome {
     return this.recordMoving(messages).outcome;
@@ -115,6 +117,7 @@ export class UsageMessageStore {
         standing: new StandingMessages(this.#connection, names),
         births: new Map(),
         movedFrom: new Set(),
+        folded: foldedMessages(this.#connection),
       };
       run.standing.load(messages);
       const outcome = { inserted: 0, updated: 0, unchanged: 0, replays: 0 };
@@ -129,14 +132,14 @@ export class UsageMessageStore {
 
   #recordOne(
     message: NewUsageMessage,
-    { standing, births, movedFrom }: RecordRun,
+    { standing, births, movedFrom, folded }: RecordRun,
   ): keyof RecordOutcome {
     const others = standing.of(message);
     for (const other of others) if (outranks(other.now, message)) return "replays";
-    let known: StandingMessage | undefined;
+    const known = others.find(({ now }) => now.request_id === message.request_id);
+    if (known === undefined && folded?.settles(message) === true) return "unchanged";
     for (const other of others) {
-      if (other.now.request_id === message.request_id) known = other;
-      else if (outranks(message, other.now)) standing.remove(other);
+      if (other !== known && outranks(message, other.now)) standing.remove(other);
     }
     if (known === undefined) {
       standing.add(message);
@@ -222,4 +225,12 @@ interface RecordRun {
   /** When the transcripts of sessions were made, as far as it was asked. */
   readonly births: Map<string, number>;
   readonly movedFrom: Set<string>;
+  /** Null while no message was ever folded. */
+  readonly folded: FoldedMessages | null;
+}
+
+function foldedMessages(connection: Connection): FoldedMessages | null {
+  const { FoldedMessages, hasFoldedMessages } =
+    require("./folded-messages.ts") as typeof import("./folded-messages.ts");
+  return hasFoldedMessages(connection) ? new FoldedMessages(connection) : null;
 }

@@ -11,6 +11,7 @@ import {
   checkText,
   checkTimestamp,
 } from "./checks.ts";
+import { expandText } from "./compacted-text.ts";
 import type { SessionStore } from "./sessions.ts";
 
 export const SNAPSHOT_TYPES = ["stats", "config", "session"] as const;
@@ -56,7 +57,21 @@ export interface SnapshotFilter {
 }
 
 const NEW_SNAPSHOT_KEYS = USAGE_SNAPSHOT_COLUMNS.slice(1);
-const COLUMNS = USAGE_SNAPSHOT_COLUMNS.join(", ");
+/** As they are read: what was compacted is still a frame, which `expand` makes whole. */
+const COLUMNS = USAGE_SNAPSHOT_COLUMNS.map((name) =>
+  name === "snapshot_data" ? "coalesce(snapshot_data_zstd, snapshot_data) AS snapshot_data" : name,
+).join(", ");
+
+type ReadSnapshot = Omit<UsageSnapshot, "snapshot_data"> & {
+  readonly snapshot_data: string | Uint8Array;
+};
+
+function expand(row: ReadSnapshot): UsageSnapshot {
+  const { snapshot_data: data } = row;
+  return typeof data === "string"
+    ? (row as UsageSnapshot)
+    : { ...row, snapshot_data: expandText(data) };
+}
 const MAX_LIMIT = 1_000_000;
 /** Sessions remembered as existing, so that the usual insert is one statement. */
 const KNOWN_SESSIONS = 10_000;
@@ -133,7 +148,7 @@ export class UsageSnapshotStore {
     const text = checkJson("snapshot_data", data);
     this.#connection
       .prepare(
-        "UPDATE usage_snapshots SET snapshot_data = ?, timestamp = ? WHERE id = ?",
+        "UPDATE usage_snapshots SET snapshot_data = ?, snapshot_data_zstd = NULL, timestamp = ? WHERE id = ?",
         "store a snapshot",
       )
       .run(text, this.#now(), id);
@@ -161,19 +176,22 @@ export class UsageSnapshotStore {
     add("timestamp < ?", untilMs === undefined ? undefined : checkMoment("untilMs", untilMs));
     const where = conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
     return this.#connection
-      .prepare<UsageSnapshot>(
+      .prepare<ReadSnapshot>(
         `SELECT ${COLUMNS} FROM usage_snapshots ${where} ORDER BY timestamp DESC, id DESC LIMIT ?`,
         "read snapshots",
       )
-      .all(...values, limit);
+      .all(...values, limit)
+      .map(expand);
   }
 
   /** How many stored snapshots say exactly this. */
   countEqual(snapshot: Omit<UsageSnapshot, "id">): number {
-    const [[count] = []] = this.#connection
+    return this.#connection
       .prepare(
-        `SELECT count(*) FROM usage_snapshots
-         WHERE session_id = ? AND timestamp = ? AND snapshot_type = ? AND snapshot_data = ?`,
+        `SELECT coalesce(snapshot_data_zstd, snapshot_data)
+         FROM usage_snapshots
+         WHERE session_id = ? AND timestamp = ? AND snapshot_type = ?
+           AND (snapshot_data = ? OR snapshot_data_zstd IS NOT NULL)`,
         "read snapshots",
       )
       .values(
@@ -181,18 +199,20 @@ export class UsageSnapshotStore {
         snapshot.timestamp,
         snapshot.snapshot_type,
         snapshot.snapshot_data,
-      );
-    return Number(count);
+      )
+      .filter(([data]) => expandText(data as string | Uint8Array) === snapshot.snapshot_data)
+      .length;
   }
 
   /** Every snapshot of a session, newest first. */
   listBySession(sessionId: string): UsageSnapshot[] {
     return this.#connection
-      .prepare<UsageSnapshot>(
+      .prepare<ReadSnapshot>(
         `SELECT ${COLUMNS} FROM usage_snapshots WHERE session_id = ? ORDER BY timestamp DESC, id DESC`,
         "read snapshots",
       )
-      .all(checkText("sessionId", sessionId));
+      .all(checkText("sessionId", sessionId))
+      .map(expand);
   }
 
   /** The newest snapshot of a type in a session; null when there is none. */
@@ -202,12 +222,13 @@ export class UsageSnapshotStore {
 
   /** One snapshot; null when there is none with this id. */
   get(id: number): UsageSnapshot | null {
-    return this.#connection
-      .prepare<UsageSnapshot>(
+    const row = this.#connection
+      .prepare<ReadSnapshot>(
         `SELECT ${COLUMNS} FROM usage_snapshots WHERE id = ?`,
         "read snapshots",
       )
       .get(checkInteger("id", id, 1, Number.MAX_SAFE_INTEGER));
+    return row === null ? null : expand(row);
   }
 
   /** What was known at a moment: the newest snapshot of a type that is not younger; null when there is none. */

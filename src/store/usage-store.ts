@@ -20,6 +20,8 @@ export interface UsageStore {
   readonly now: () => number;
   /** How long the machine has run, in milliseconds, suspended or not: what the clock is held against. */
   readonly uptimeMs: () => number;
+  /** Names the time since the machine was started; the system's own answer when left out. */
+  readonly bootId?: () => string;
   /** Both when the store was made. */
   readonly madeAt: { readonly now: number; readonly uptimeMs: number };
   readonly config: UsageConfigStore;

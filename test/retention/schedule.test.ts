@@ -76,7 +76,7 @@ describe("startMaintenance()", () => {
     const maintenance = startMaintenance(clocked.db, { jobs: ["optimize", "checkpoint"] });
     clocked.db.snapshots.insert({ session_id: "s", snapshot_data: {} });
     const running = maintenance.runNow();
-    await Bun.sleep(30);
+    await Bun.sleep(5);
     expect(maintenance.isRunning).toBe(true);
     await maintenance.stop();
     expect(maintenance.isRunning).toBe(false);

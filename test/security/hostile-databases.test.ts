@@ -206,7 +206,7 @@ describe("a trigger that somebody put into our own file", () => {
     ["loads a program", "SELECT load_extension('/tmp/evil')"],
     [
       "calls itself without end",
-      "INSERT INTO events SELECT NULL, source_app, session_id, hook_event_type, payload, chat, summary, model_name, timestamp, NULL FROM events",
+      "INSERT INTO events (source_app, session_id, hook_event_type, payload, timestamp) SELECT source_app, session_id, hook_event_type, payload, timestamp FROM events",
     ],
     ["reads a virtual table that may run code", "SELECT * FROM hostile_f"],
   ])("cannot leave it, and what failed is undone: one that %s", (_, body) => {

@@ -125,11 +125,14 @@ describe("the product's own queries.sql", () => {
       "the sums of all hours",
     ];
     const ofRows = OWN.queries.filter(
-      ({ name, sql }) => !sql.includes("GROUP BY") && !exempt.includes(name),
+      ({ name, sql }) =>
+        !sql.includes("GROUP BY") && !sql.endsWith("LIMIT 1") && !exempt.includes(name),
     );
     const grave = ofRows.flatMap(({ name, expected }) =>
       (expected ?? []).flatMap((line) =>
-        /^\s*SCAN (?!CONSTANT|\w+ USING INDEX)|TEMP B-TREE FOR ORDER BY/.test(line)
+        /^\s*SCAN (?!CONSTANT|\(subquery|json_each |\w+ USING INDEX)|TEMP B-TREE FOR ORDER BY/.test(
+          line,
+        )
           ? [[name, line]]
           : [],
       ),

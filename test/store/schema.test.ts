@@ -47,7 +47,9 @@ describe("the schema", () => {
         "SELECT name FROM pragma_table_info(?) ORDER BY cid",
         table,
       );
-      expect(names.flat()).toEqual([...columns]);
+      // Frames stand in the place of their texts when a row is read.
+      const own = names.flat().filter((name) => !String(name).endsWith("_zstd"));
+      expect(own).toEqual([...columns]);
     },
   );
 
@@ -85,7 +87,9 @@ describe("the schema", () => {
     for (const { fileName } of migrations.load()) {
       const text = readFileSync(`migrations/sqlite/${fileName}`, "utf8");
       expect(text).toMatch(/^-- Description: \S/m);
-      expect(text).toMatch(/^-- migrate:down\n(DROP (TABLE|VIEW)|ALTER TABLE \w+ DROP COLUMN)/m);
+      expect(text).toMatch(
+        /^-- migrate:down\n[^]*^(DROP (TABLE|VIEW)|ALTER TABLE \w+ DROP COLUMN)/m,
+      );
       expect(text).toContain(`-- Migration: ${fileName.replace(".sql", "")}\n`);
     }
   });

@@ -10,7 +10,15 @@ import { chance } from "../support/fault-rounds.ts";
 import { clockedDb, NOON } from "../support/usage-db.ts";
 import { message } from "../support/usage-message.ts";
 
-const VIEWS = ["v_daily", "v_models", "v_sessions", "v_blocks", "v_limits"];
+const VIEWS = [
+  "v_daily",
+  "v_models",
+  "v_sessions",
+  "v_blocks",
+  "v_limits",
+  "v_events",
+  "v_snapshots",
+];
 const UTC = { timeZone: "UTC" } as const;
 
 /** Messages around the borders of hours and blocks, of two models, one of them without a price. */

@@ -36,6 +36,8 @@ export const backup: Command = {
     output.outcome(
       `Backed up to ${report.path} (${megabytes(report.sizeBytes)}, sha256 ${report.sha256.slice(0, 12)}…).`,
     );
+    for (const finding of report.brokenRows)
+      await output.warn(`The copy is whole, and so is what is wrong in the database: ${finding}.`);
     output.json(report);
     return 0;
   },

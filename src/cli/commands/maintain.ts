@@ -1,10 +1,12 @@
 import { InputError, OperationError } from "../../errors.ts";
 import type { JobName, JobReport, MaintainReport, MaintenanceEvent } from "../../retention/job.ts";
+import { openWithRoom } from "../../retention/full-disk.ts";
 import { REGISTERED_JOBS } from "../../retention/jobs.ts";
 import { type ArgValues, type Command, GLOBAL_ARGS } from "../command.ts";
 import { openDatabase } from "../database.ts";
 import { durationArg } from "../duration-flag.ts";
 import type { Output } from "../output.ts";
+import { databasePath } from "../paths.ts";
 import { ProgressLine } from "../progress.ts";
 import { remarksOn, renderMaintenance } from "../render-maintenance.ts";
 import { nearest } from "../suggest.ts";
@@ -49,7 +51,11 @@ export const maintainRun: Command = {
     const jobs = jobsOf(args);
     const maxMs = durationArg(args, "max-time");
     const isDryRun = args["dry-run"] === true;
-    using db = openDatabase(context, isDryRun ? "read" : "existing");
+    using db = isDryRun
+      ? openDatabase(context, "read")
+      : openWithRoom(databasePath(args["db"], context.env), () =>
+          openDatabase(context, "existing"),
+        );
     const progress = new JobProgress(output);
     const report = await db
       .maintain({

@@ -29,6 +29,8 @@ export interface BackupReport {
   readonly sha256: string;
   /** Rows by table, as the copy holds them. */
   readonly rows: Readonly<Record<string, number>>;
+  /** Rows that break a constraint, as SQLite names them: the copy is whole, and has what the database has. */
+  readonly brokenRows: readonly string[];
 }
 
 export interface RestoreReport extends BackupReport {
@@ -50,23 +52,19 @@ const HASH_CHUNK_BYTES = 1 << 20;
 export function backupDatabase(connection: Connection, target: string): BackupReport {
   const path = resolve(target);
   refuseTarget(path, connection.path);
-  const draft = join(dirname(path), `.${basename(path)}.${crypto.randomUUID()}.partial`);
+  const draft = draftPath(path);
   try {
-    // Exclusive creation never follows a planted link; VACUUM INTO accepts an empty file and keeps its mode.
-    closeSync(openSync(draft, "wx", 0o600));
+    makeDraft(draft);
     const before = countRows(connection);
     copyInto(connection, draft);
-    const rows = verifyCopy(draft);
-    if (isSame(before, countRows(connection)) && !isSame(before, rows)) {
-      throw unverified(path, "its rows differ from the database's");
-    }
+    const { rows, brokenRows } = verifyCopy(draft);
+    refuseOtherRows(path, { before, after: countRows(connection), copied: rows });
     flush(draft);
     const sha256 = hashFile(draft);
-    publish(draft, path);
-    writeFileSync(hashPath(path), `${sha256}  ${basename(path)}\n`, { mode: 0o600, flag: "wx" });
+    publish(draft, path, sha256);
     flush(dirname(path));
     rmSync(draft, { force: true });
-    return { path, sizeBytes: statSync(path).size, sha256, rows };
+    return { path, sizeBytes: statSync(path).size, sha256, rows, brokenRows };
   } catch (error) {
     const failure = toFileError(error, `back up ${connection.path}`, path);
     try {
@@ -78,8 +76,57 @@ export function backupDatabase(connection: Connection, target: string): BackupRe
   }
 }
 
-/** Unlike a rename, a link never replaces a file that appeared meanwhile; some file systems have only the rename. */
-function publish(draft: string, path: string): void {
+/** Where a copy is made before it has its name. */
+export function draftPath(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${crypto.randomUUID()}.partial`);
+}
+
+/** Exclusive creation never follows a planted link; VACUUM INTO accepts an empty file and keeps its mode. */
+export function makeDraft(draft: string): void {
+  closeSync(openSync(draft, "wx", 0o600));
+}
+
+/**
+ * Gives a checked copy its name. Its hash comes first, so that no copy is ever seen without one.
+ * A link, unlike a rename, never replaces a file that appeared meanwhile; some file systems have only the rename.
+ */
+export function publish(draft: string, path: string, sha256: string): void {
+  writeHash(path, sha256);
+  try {
+    nameDraft(draft, path);
+  } catch (error) {
+    // Another process may have been faster: its copy keeps a hash, and its own.
+    if (existsSync(path)) writeHash(path, hashFile(path));
+    else rmSync(hashPath(path), { force: true });
+    throw error;
+  }
+}
+
+/** Puts the hash beside a copy at once and whole; what stands there, `refuseTarget` has judged. */
+function writeHash(path: string, sha256: string): void {
+  const draft = draftPath(hashPath(path));
+  try {
+    writeFileSync(draft, hashLine(path, sha256), { mode: 0o600, flag: "wx" });
+    flush(draft);
+    renameSync(draft, hashPath(path));
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
+  }
+}
+
+const hashLine = (path: string, sha256: string): string => `${sha256}  ${basename(path)}\n`;
+
+/** A hash without its copy, which a run leaves that is killed in between; nothing else that may have its name. */
+function isLeftHash(path: string): boolean {
+  const stat = lstatSync(hashPath(path), { throwIfNoEntry: false });
+  const sizeBytes = Buffer.byteLength(hashLine(path, "0".repeat(64)));
+  if (stat?.isFile() !== true || stat.size !== sizeBytes) return false;
+  const text = readFileSync(hashPath(path), "utf8");
+  return /^[0-9a-f]{64}/.test(text) && text === hashLine(path, text.slice(0, 64));
+}
+
+function nameDraft(draft: string, path: string): void {
   try {
     linkSync(draft, path);
   } catch (error) {
@@ -92,7 +139,7 @@ function publish(draft: string, path: string): void {
 }
 
 /** Codes of the file system in the words of the catalogue. */
-function toFileError(error: unknown, action: string, path: string): UsageDbError {
+export function toFileError(error: unknown, action: string, path: string): UsageDbError {
   const code =
     error instanceof Error && "syscall" in error && "code" in error ? String(error.code) : null;
   if (code === null) return toUsageDbError(error, action, { path });
@@ -105,7 +152,7 @@ function toFileError(error: unknown, action: string, path: string): UsageDbError
   });
 }
 
-const hashPath = (path: string): string => `${path}.sha256`;
+export const hashPath = (path: string): string => `${path}.sha256`;
 
 /**
  * Puts a backup in the place of a database: in one transaction of SQLite's own, so that a kill at any moment leaves
@@ -135,13 +182,13 @@ export async function restoreDatabase(
   if (expected !== null && expected !== sha256) {
     throw unverified(path, "its SHA-256 is not the one written beside it");
   }
-  const rows = verifyCopy(path);
+  const { rows, brokenRows } = verifyCopy(path);
   // Opened first for its rules (no link, no folder, private when new) and for the lock, which node:sqlite's
   // backup reports as "not an error" when somebody else has it.
   using live = openForRestore(restoredTo, busyTimeoutMs);
   live.transaction(() => undefined, `restore ${restoredTo}`);
   await replaceContent(path, restoredTo, busyTimeoutMs);
-  return { path, sizeBytes: statSync(path).size, sha256, rows, restoredTo };
+  return { path, sizeBytes: statSync(path).size, sha256, rows, brokenRows, restoredTo };
 }
 
 /**
@@ -187,10 +234,10 @@ async function replaceContent(
   }
 }
 
-function refuseTarget(path: string, database: string): void {
-  const taken = [path, hashPath(path)].find(
-    (name) => lstatSync(name, { throwIfNoEntry: false }) !== undefined,
-  );
+export function refuseTarget(path: string, database: string): void {
+  const taken = [path, hashPath(path)]
+    .filter((name) => lstatSync(name, { throwIfNoEntry: false }) !== undefined)
+    .find((name) => name === path || !isLeftHash(path));
   const isPart = isCompanion(path, database);
   if (taken === undefined && !isPart && existsSync(dirname(path))) return;
   const observed = isPart
@@ -227,18 +274,59 @@ function copyInto(connection: Connection, draft: string): void {
 }
 
 /** Reads every page and counts every row of a closed copy. */
-function verifyCopy(path: string): Record<string, number> {
+function verifyCopy(path: string): Pick<BackupReport, "rows" | "brokenRows"> {
   try {
-    using copy = new Connection(new Database(path, { readonly: true }), path);
+    using copy = new Connection(openCopy(path), path);
+    copy.runOnce("PRAGMA query_only = ON");
     // It may be from anywhere, and the check runs its CHECKs and generated columns.
     copy.runOnce("PRAGMA trusted_schema = OFF");
-    const problems = copy.readOnce("PRAGMA integrity_check(5)").flat();
-    if (problems.length !== 1 || problems[0] !== "ok") throw unverified(path, String(problems[0]));
-    return countRows(copy);
+    const brokenRows = judgeCopy(path, copy.readOnce(CHECK_COPY_SQL).flat().map(String));
+    if (brokenRows.length > 0) {
+      copy.runOnce("PRAGMA ignore_check_constraints = ON");
+      judgeCopy(path, copy.readOnce(CHECK_COPY_SQL).flat().map(String));
+    }
+    return { rows: countRows(copy), brokenRows };
   } catch (error) {
     throw toUsageDbError(error, `verify ${path}`, { path });
   }
 }
+
+/**
+ * SQLite leaves CHECK constraints out of its check of a file that was opened without the right to write. Nothing is
+ * written all the same, save what somebody's own copy has in a WAL beside it: that one is left as it is.
+ */
+function openCopy(path: string): Database {
+  const isAlone = ["-wal", "-journal"].every((suffix) => !existsSync(path + suffix));
+  return new Database(path, isAlone ? { readwrite: true, create: false } : { readonly: true });
+}
+
+export const CHECK_COPY_SQL = "PRAGMA integrity_check(100)";
+
+/**
+ * Tells rows that break a constraint from damage: the first are what the database has, and a copy without them would
+ * be none; the second makes a copy worthless. Where rows are broken, the check has to be made again without them, so
+ * that they do not crowd the damage out.
+ * @throws {OperationError} BACKUP_UNVERIFIED.
+ */
+export function judgeCopy(path: string, findings: readonly string[]): string[] {
+  const found = findings.filter((finding) => finding !== "ok");
+  const damage = found.find((finding) => !BROKEN_ROW.test(finding));
+  if (damage !== undefined) throw unverified(path, damage);
+  return found;
+}
+
+const BROKEN_ROW = /^(?:CHECK constraint failed in|NULL value in|non-\w+ value in|\w+ value in) /;
+
+/** @throws {OperationError} BACKUP_UNVERIFIED when nobody wrote meanwhile and rows are missing or too many. */
+export function refuseOtherRows(
+  path: string,
+  { before, after, copied }: Readonly<Record<"before" | "after" | "copied", RowCounts>>,
+): void {
+  if (isSame(before, after) && !isSame(before, copied))
+    throw unverified(path, "its rows differ from the database's");
+}
+
+type RowCounts = BackupReport["rows"];
 
 function countRows(connection: Connection): Record<string, number> {
   const tables = connection.readOnce(
@@ -252,10 +340,7 @@ function countRows(connection: Connection): Record<string, number> {
   );
 }
 
-function isSame(
-  left: Readonly<Record<string, number>>,
-  right: Readonly<Record<string, number>>,
-): boolean {
+function isSame(left: RowCounts, right: RowCounts): boolean {
   const keys = Object.keys(left);
   return keys.length === Object.keys(right).length && keys.every((key) => left[key] === right[key]);
 }
@@ -288,7 +373,7 @@ function flush(path: string): void {
   }
 }
 
-function unverified(path: string, observed: string): OperationError {
+export function unverified(path: string, observed: string): OperationError {
   return new OperationError(
     "BACKUP_UNVERIFIED",
     `Cannot trust ${path}: ${observed}, expected a whole copy`,

@@ -13,11 +13,26 @@ export interface CheckpointResult {
 /** Checkpoints and shrinks the WAL file, waiting at most `waitMs` for others. */
 export function checkpoint(connection: Connection, waitMs: number): CheckpointResult {
   return withBusyTimeout(connection, waitMs, () => {
-    const [isBusy, walPages, movedPages] = connection.readOnce(
-      "PRAGMA wal_checkpoint(TRUNCATE)",
-    )[0] ?? [1, 0, 0];
-    return { isBusy: isBusy !== 0, walPages: Number(walPages), movedPages: Number(movedPages) };
+    return resultOf(connection.readOnce("PRAGMA wal_checkpoint(TRUNCATE)"));
   });
+}
+
+function resultOf(rows: readonly (readonly unknown[])[]): CheckpointResult {
+  const [isBusy, pages, movedPages] = rows[0] ?? [1, 0, 0];
+  return { isBusy: isBusy !== 0, walPages: Number(pages), movedPages: Number(movedPages) };
+}
+
+/**
+ * Moves what it can without making anybody wait. What it leaves, and a WAL that others go on writing to, is for
+ * `checkpoint`; a WAL that was moved whole is begun anew by whoever writes next.
+ */
+export function checkpointPassively(connection: Connection): CheckpointResult {
+  return resultOf(connection.readOnce("PRAGMA wal_checkpoint(PASSIVE)"));
+}
+
+/** How many pages the WAL has, moved or not; nothing is done. Its file may be larger. */
+export function walPages(connection: Connection): number {
+  return resultOf(connection.readOnce("PRAGMA wal_checkpoint(NOOP)")).walPages;
 }
 
 /** The size of a database's WAL file in bytes; 0 when there is none. Only asks the file system. */

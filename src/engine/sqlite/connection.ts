@@ -1,10 +1,13 @@
 /** One open SQLite database: statements prepared once, immediate transactions, a close that closes. */
 import type { Database, SQLQueryBindings, Statement as BunStatement } from "bun:sqlite";
-import { InputError, UsageDbError } from "../../errors.ts";
+import { InputError, OperationError, UsageDbError } from "../../errors.ts";
 import { isPromise } from "../task.ts";
-import { toUsageDbError } from "./sqlite-errors.ts";
+import { isSqliteError, toUsageDbError } from "./sqlite-errors.ts";
 
 export type Binding = string | number | bigint | boolean | null | Uint8Array;
+
+/** SQLite's error as a typed one; `action` is what the words after "Cannot" are. */
+type Explain = (error: unknown, action: string) => UsageDbError;
 
 /**
  * A statement that is compiled at its first use and kept; every failure is a typed error that names `action`.
@@ -14,19 +17,21 @@ export class Prepared<Row = Record<string, Binding>> {
   readonly #database: Database;
   readonly #sql: string;
   readonly #action: string;
+  readonly #explain: Explain;
   #compiled: BunStatement<Row, SQLQueryBindings[]> | null = null;
 
-  constructor(database: Database, sql: string, action: string) {
+  constructor(database: Database, sql: string, action: string, explain: Explain = toUsageDbError) {
     this.#database = database;
     this.#sql = sql;
     this.#action = action;
+    this.#explain = explain;
   }
 
   run(...values: Binding[]): RunResult {
     try {
       return (this.#compiled ?? this.#compile()).run(...values);
     } catch (error) {
-      throw toUsageDbError(error, this.#action);
+      throw this.#explain(error, this.#action);
     }
   }
 
@@ -35,7 +40,7 @@ export class Prepared<Row = Record<string, Binding>> {
     try {
       return (this.#compiled ?? this.#compile()).get(...values);
     } catch (error) {
-      throw toUsageDbError(error, this.#action);
+      throw this.#explain(error, this.#action);
     }
   }
 
@@ -43,7 +48,7 @@ export class Prepared<Row = Record<string, Binding>> {
     try {
       return (this.#compiled ?? this.#compile()).all(...values);
     } catch (error) {
-      throw toUsageDbError(error, this.#action);
+      throw this.#explain(error, this.#action);
     }
   }
 
@@ -52,7 +57,7 @@ export class Prepared<Row = Record<string, Binding>> {
     try {
       return (this.#compiled ?? this.#compile()).values(...values) as Binding[][];
     } catch (error) {
-      throw toUsageDbError(error, this.#action);
+      throw this.#explain(error, this.#action);
     }
   }
 
@@ -79,10 +84,22 @@ export class Connection implements Disposable {
   readonly #statements = new Map<string, Prepared<never>>();
   #depth = 0;
   #isClosed = false;
+  #capBytes: number | null = null;
+  readonly #explain: Explain = (error, action) =>
+    explainFull(toUsageDbError(error, action), action, this.#capBytes);
 
   constructor(database: Database, path: string) {
     this.#database = database;
     this.path = path;
+  }
+
+  /** Keeps this connection from letting the file grow beyond so many bytes; see `OpenOptions.maxBytes`. */
+  capAt(bytes: number): void {
+    const pageBytes = Number(this.readOnce("PRAGMA page_size")[0]?.[0]);
+    const pages = Math.max(1, Math.floor(bytes / pageBytes));
+    // A file that is larger already keeps its size: SQLite answers with the number that is in force.
+    const inForce = Number(this.readOnce(`PRAGMA max_page_count = ${pages}`)[0]?.[0]);
+    this.#capBytes = inForce * pageBytes;
   }
 
   /**
@@ -92,14 +109,14 @@ export class Connection implements Disposable {
   prepare<Row = Record<string, Binding>>(sql: string, action = "run a statement"): Prepared<Row> {
     const known = this.#statements.get(sql);
     if (known !== undefined) return known as Prepared<unknown> as Prepared<Row>;
-    const prepared = new Prepared<Row>(this.#database, sql, action);
+    const prepared = new Prepared<Row>(this.#database, sql, action, this.#explain);
     this.#statements.set(sql, prepared as Prepared<unknown> as Prepared<never>);
     return prepared;
   }
 
   /** A statement that the caller finalizes; for texts that are not worth keeping. */
   compile<Row = Record<string, Binding>>(sql: string, action: string): Prepared<Row> {
-    return new Prepared<Row>(this.#database, sql, action);
+    return new Prepared<Row>(this.#database, sql, action, this.#explain);
   }
 
   /** Runs one statement that is not worth keeping: DDL and pragmas. Throws SQLite's own error. */
@@ -142,7 +159,8 @@ export class Connection implements Disposable {
       return result;
     } catch (error) {
       this.#depth = isOutermost ? 0 : Number(name.slice("nested_".length));
-      const first = toUsageDbErrorUnlessForeign(error, action);
+      // Errors of the caller's own code leave a transaction as they are; SQLite's get a type.
+      const first = isSqliteError(error) ? this.#explain(error, action) : error;
       this.#undo(isOutermost ? ["ROLLBACK"] : [`ROLLBACK TO ${name}`, `RELEASE ${name}`], first);
       throw first;
     }
@@ -193,7 +211,7 @@ export class Connection implements Disposable {
       this.prepare(sql).run();
     } catch (error) {
       // The statement is shared by all transactions; the error has to name this one.
-      throw toUsageDbError(error instanceof UsageDbError ? error.cause : error, action);
+      throw this.#explain(error instanceof UsageDbError ? error.cause : error, action);
     }
   }
 
@@ -209,11 +227,19 @@ export class Connection implements Disposable {
   }
 }
 
-/** Errors of the caller's own code leave a transaction as they are; SQLite's get a type. */
-function toUsageDbErrorUnlessForeign(error: unknown, action: string): unknown {
-  return error instanceof Error && error.name === "SQLiteError"
-    ? toUsageDbError(error, action)
-    : error;
+/** A cap and a full disk are one code to SQLite, and two things to whoever has to make room. */
+function explainFull(error: UsageDbError, action: string, capBytes: number | null): UsageDbError {
+  if (error.code !== "DATABASE_FULL" || capBytes === null || "capBytes" in error.details)
+    return error;
+  return new OperationError(
+    "DATABASE_FULL",
+    `Cannot ${action}: the disk is full, or the database has reached its cap of ${capBytes} bytes, expected room`,
+    {
+      details: { ...error.details, capBytes },
+      cause: error.cause,
+      hint: "Run `usagedb maintain`, which makes room by what is kept how long, or raise `maxBytes`.",
+    },
+  );
 }
 
 function closedError(action: string): InputError {

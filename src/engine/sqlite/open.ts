@@ -23,6 +23,11 @@ export interface OpenOptions {
   readonly busyTimeoutMs?: number;
   /** FULL survives a power cut with every commit, 3.6 times slower on single rows; NORMAL may lose the newest. */
   readonly synchronous?: "NORMAL" | "FULL";
+  /**
+   * The file does not grow beyond it by what this connection writes: DATABASE_FULL then, and deleting still works. It
+   * is no property of the file; others have their own, or none. From 1,000,000.
+   */
+  readonly maxBytes?: number;
 }
 
 export const DEFAULT_BUSY_TIMEOUT_MS = 5000;
@@ -46,6 +51,7 @@ export function openConnection(path: string, options: OpenOptions = {}): Connect
   } = options;
   checkOptions(options);
   checkBusyTimeout(busyTimeoutMs);
+  checkCap(options.maxBytes);
   checkChoice("mode", mode, ["create", "existing", "read"]);
   checkChoice("synchronous", synchronous, ["NORMAL", "FULL"]);
   const file = checkPath(path);
@@ -53,6 +59,7 @@ export function openConnection(path: string, options: OpenOptions = {}): Connect
   const connection = new Connection(openDatabase(file), file);
   try {
     configure(connection, { isFresh, isReader: mode === "read", busyTimeoutMs, synchronous });
+    if (options.maxBytes !== undefined) connection.capAt(options.maxBytes);
     return connection;
   } catch (error) {
     const failure = toUsageDbError(error, `open ${file}`, { path: file });
@@ -79,7 +86,7 @@ function openDatabase(file: string): Database {
   }
 }
 
-const OPTIONS: readonly string[] = ["mode", "busyTimeoutMs", "synchronous"];
+const OPTIONS: readonly string[] = ["mode", "busyTimeoutMs", "synchronous", "maxBytes"];
 
 /** SQLite's bindings drop a misspelt option in silence, and with it the time-out, say. */
 function checkOptions(options: OpenOptions): void {
@@ -108,6 +115,18 @@ function checkBusyTimeout(busyTimeoutMs: number): void {
     "VALUE_INVALID",
     `Cannot use busyTimeoutMs: it is ${String(busyTimeoutMs)}, expected an integer from 0 to ${MAX_BUSY_TIMEOUT_MS}`,
     { details: { field: "busyTimeoutMs" } },
+  );
+}
+
+const MIN_CAP_BYTES = 1_000_000;
+
+function checkCap(maxBytes: number | undefined): void {
+  if (maxBytes === undefined || (Number.isSafeInteger(maxBytes) && maxBytes >= MIN_CAP_BYTES))
+    return;
+  refuseValue(
+    "maxBytes",
+    typeof maxBytes === "number" ? String(maxBytes) : describeKind(maxBytes),
+    `an integer from ${MIN_CAP_BYTES}`,
   );
 }
 

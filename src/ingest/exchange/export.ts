@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { isCompanion } from "../../engine/sqlite/file-links.ts";
 import { InputError } from "../../errors.ts";
 import { checkInteger } from "../../store/checks.ts";
+import { expandEvent, READ_EVENT_COLUMNS, type ReadEvent } from "../../store/events.ts";
 import type { UsageStore } from "../../store/usage-store.ts";
 import { type ChangeCounts, ChangeFileWriter } from "./change-file.ts";
 import type { EventRow, MessageRow, SessionRow } from "./rows.ts";
@@ -89,8 +90,8 @@ function* messagesOf(
 }
 
 function* eventsOf({ connection }: UsageStore, sinceMs: number): Generator<EventRow> {
-  const page = connection.prepare<EventRow & { readonly id: number }>(
-    `SELECT id, source_app, session_id, hook_event_type, payload, chat, summary, model_name, timestamp, dedupe_key
+  const page = connection.prepare<ReadEvent<EventRow & { readonly id: number }>>(
+    `SELECT ${READ_EVENT_COLUMNS}
      FROM events
      WHERE id > ? AND timestamp >= ? AND dedupe_key IS NOT NULL
      ORDER BY id
@@ -100,7 +101,8 @@ function* eventsOf({ connection }: UsageStore, sinceMs: number): Generator<Event
   let last = 0;
   for (;;) {
     const rows = page.all(last, sinceMs);
-    for (const { id, ...row } of rows) {
+    for (const read of rows) {
+      const { id, ...row } = expandEvent(read);
       last = id;
       yield row;
     }

@@ -1,0 +1,41 @@
+/** Which columns hold times, and what may stand in them. */
+import type { Connection } from "../engine/sqlite/connection.ts";
+import { MAX_TIMESTAMP_MS, MIN_TIMESTAMP_MS } from "../store/checks.ts";
+
+export interface TimeColumn {
+  readonly table: string;
+  readonly column: string;
+  /** Epoch milliseconds, both inclusive. */
+  readonly first: number;
+  readonly last: number;
+  /** Says "none" in this column: what it holds when nothing was written. */
+  readonly unset: number | null;
+}
+
+/** By name: `timestamp`, `hour`, `…_at`, `…_since`, `…At`. */
+const TIME_COLUMN = /^(?:timestamp|hour)$|_(?:at|since)$|[a-z]At$/;
+/** Market data goes back before 1973, and before 1970. */
+const ANY_AGE = "bars_cache.timestamp";
+const FIRST_BAR_MS = -62_135_596_800_000;
+
+/** The columns of every table of the database. */
+export function timeColumns(connection: Connection): TimeColumn[] {
+  return connection
+    .readOnce(
+      `SELECT t.name, c.name, c.dflt_value
+       FROM pragma_table_list AS t, pragma_table_info(t.name) AS c
+       WHERE t.schema = 'main' AND t.type = 'table' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+       ORDER BY 1, c.cid`,
+    )
+    .map(([table, column, unset]) => ({
+      table: String(table),
+      column: String(column),
+      unset: unset === "0" ? 0 : null,
+    }))
+    .filter(({ column }) => TIME_COLUMN.test(column))
+    .map((found) => ({
+      ...found,
+      first: `${found.table}.${found.column}` === ANY_AGE ? FIRST_BAR_MS : MIN_TIMESTAMP_MS,
+      last: MAX_TIMESTAMP_MS,
+    }));
+}
