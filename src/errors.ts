@@ -111,6 +111,24 @@ export function refuseValue(field: string, observed: string, expected: string): 
   );
 }
 
+/**
+ * Refuses what is no object, and keys that a call does not know: a misspelt one must not silently be a default.
+ * @throws {InputError} VALUE_INVALID or OPTION_UNKNOWN.
+ */
+export function checkKeys(call: string, value: unknown, known: readonly string[]): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    refuseValue(`the argument of ${call}`, describeKind(value), "an object");
+  }
+  for (const key in value) {
+    if (known.includes(key)) continue;
+    throw new InputError(
+      "OPTION_UNKNOWN",
+      `Cannot call ${call}: ${JSON.stringify(key)} is not known to it, expected ${known.join(", ")}`,
+      { details: { call, option: key, known } },
+    );
+  }
+}
+
 /** Names a value's kind without showing it: values may be private. */
 export function describeKind(value: unknown): string {
   if (value === null) return "null";

@@ -20,6 +20,7 @@ const DOCUMENTS = [
   "docs/COMPARISON.md",
   "docs/ERRORS.md",
   "docs/MIGRATIONS.md",
+  "docs/RELIABILITY.md",
   "docs/SECURITY.md",
 ];
 

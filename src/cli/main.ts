@@ -45,12 +45,25 @@ export async function main({
     const args = parseArgs(name, rest, node.args);
     const output = new Output({ isJson: args["json"] === true, isQuiet: args["quiet"] === true });
     return await node.run({ args, output, env, interruptSignal, now });
-  } catch (error) {
+  } catch (thrown) {
+    const error = await typedError(thrown);
     const { renderError } = await import("./render-error.ts");
     if (plain.isJson) console.error(renderJson(renderError(error).json));
     else await plain.error(renderError(error).text);
     return error instanceof UsageDbError ? error.exitCode : 1;
   }
+}
+
+/**
+ * What SQLite or the file system say where nobody expected it, of a damaged page or a full disk, has a code and a way
+ * out as well.
+ */
+async function typedError(error: unknown): Promise<unknown> {
+  if (error instanceof UsageDbError) return error;
+  const { isSqliteError, toUsageDbError } = await import("../engine/sqlite/sqlite-errors.ts");
+  // Of a pipe that nobody reads any more there is no path.
+  const isOfFile = error instanceof Error && "syscall" in error && "path" in error;
+  return isSqliteError(error) || isOfFile ? toUsageDbError(error, "use the database") : error;
 }
 
 /** After `--` a `--help` is an argument like any other. */

@@ -1,5 +1,5 @@
 /** Decides for each task of a migrator what is to be read, planned and run. */
-import { UsageDbError } from "../errors.ts";
+import { checkKeys, UsageDbError } from "../errors.ts";
 import type { AppliedMigration, Migration } from "../migration/migration.ts";
 import {
   planDown,
@@ -31,6 +31,13 @@ import type { MigrationSource } from "./source.ts";
 import { settle, type Task } from "./task.ts";
 import { isUpToDate, ledgerStamp } from "./up-to-date.ts";
 
+const UP_OPTIONS = ["target", "allowOutOfOrder"] as const satisfies (keyof PlanUpOptions)[];
+const ROLLBACK_OPTIONS = [
+  "target",
+  "useFiles",
+  "allowDrift",
+] as const satisfies (keyof RollbackOptions)[];
+
 /** The work behind each method of a migrator, once for drivers that answer at once and for those that promise. */
 export class MigratorTasks {
   readonly #options: MigratorOptions;
@@ -46,6 +53,7 @@ export class MigratorTasks {
   }
 
   *up(options: PlanUpOptions = {}): Task<MigrationReport> {
+    checkKeys("up", options, UP_OPTIONS);
     if (options.target === undefined) {
       const head = yield* settle(this.#driver.readHead());
       if (head !== null && isUpToDate(head, this.#source)) {
@@ -74,6 +82,7 @@ export class MigratorTasks {
   }
 
   *rollback(options: RollbackOptions = {}): Task<MigrationReport> {
+    checkKeys("rollback", options, ROLLBACK_OPTIONS);
     const state = yield* readLedgerState(this.#driver);
     // Half of its statements are done: no schema was ever meant to be like that.
     const isHalfChanged = state.unfinished?.unit === "statements";
@@ -105,6 +114,7 @@ export class MigratorTasks {
   }
 
   *plan(options: PlanUpOptions = {}): Task<Step[]> {
+    checkKeys("plan", options, UP_OPTIONS);
     const { ledger, unfinished } = yield* readLedgerState(this.#driver);
     const migrations = this.#source.load();
     const steps = continueUp(planUp(migrations, ledger, options), unfinished, migrations);
@@ -113,6 +123,7 @@ export class MigratorTasks {
   }
 
   *planRollback(options: PlanDownOptions = {}): Task<Step[]> {
+    checkKeys("planRollback", options, ROLLBACK_OPTIONS);
     const steps = this.#planDown(yield* readLedgerState(this.#driver), options);
     yield* settle(this.#driver.checkSteps(steps));
     return steps;

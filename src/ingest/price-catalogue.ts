@@ -1,4 +1,5 @@
 /** Published prices, from genai-prices: asked once for a model, and kept in the database from then on. */
+import { refuseNameless } from "../store/nameless-rows.ts";
 import { type DatedRates, PriceBook } from "../store/prices.ts";
 import { checkRates, type Rate, type Rates } from "../store/rates.ts";
 import type { UsageStore } from "../store/usage-store.ts";
@@ -116,12 +117,14 @@ function priceAnew(store: UsageStore, before: PriceBook, changed: readonly strin
 
 /** Every model that has usage, with an agent that used it. */
 export function usedModels(store: UsageStore): NewModel[] {
-  return store.connection
+  const models = store.connection
     .prepare<{ readonly model: string; readonly agent: string }>(
       "SELECT model, min(agent) AS agent FROM usage_rollups GROUP BY model ORDER BY model",
       "read rollups",
     )
     .all();
+  refuseNameless(models, ["model", "agent"]);
+  return models;
 }
 
 /** The dated prices of a model; none when the catalogue does not know it. */

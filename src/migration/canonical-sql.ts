@@ -5,7 +5,7 @@
  * CRLF becomes LF; comments vanish; the remaining tokens are joined by one space; the text of a token,
  * its case included, is kept as it is.
  */
-import { nextToken } from "./sql-scanner.ts";
+import { nextToken, ScanError } from "./sql-scanner.ts";
 
 const SPACE = 32;
 
@@ -34,11 +34,17 @@ export function canonicalSql(sql: string): string {
   return canonical;
 }
 
-/** True when two texts differ at most in line ends, comments and white space. */
+/** True when two texts differ at most in line ends, comments and white space; false when one of them is no SQL. */
 export function isSameSql(left: string | null, right: string | null): boolean {
   if (left === right) return true;
   if (left === null || right === null) return false;
-  return canonicalSql(left) === canonicalSql(right);
+  try {
+    return canonicalSql(left) === canonicalSql(right);
+  } catch (error) {
+    // One of them was damaged where it is stored; equal texts were told before.
+    if (error instanceof ScanError) return false;
+    throw error;
+  }
 }
 
 /** Module source compared blind to line ends and trailing white space only: we do not parse TypeScript. */

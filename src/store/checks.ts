@@ -1,5 +1,7 @@
 /** Checks at the border: what SQLite would silently round, cut or turn into NULL is refused by name here. */
-import { describeKind, InputError, refuseValue } from "../errors.ts";
+import { describeKind, refuseValue } from "../errors.ts";
+
+export { checkKeys } from "../errors.ts";
 
 /** 1973-03-03 in milliseconds; in seconds the year 5138, so that no date of ours in seconds gets through. */
 export const MIN_TIMESTAMP_MS = 100_000_000_000;
@@ -75,24 +77,6 @@ export function checkJson(field: string, value: unknown): string {
     return refuseValue(field, observed, "a value that JSON can hold");
   }
   return text ?? refuseValue(field, describeKind(value), "a value that JSON can hold");
-}
-
-/**
- * Refuses what is no object, and keys that a call does not know: a misspelt one must not silently be a default.
- * @throws {InputError} VALUE_INVALID or OPTION_UNKNOWN.
- */
-export function checkKeys(call: string, value: unknown, known: readonly string[]): void {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    refuseValue(`the argument of ${call}`, describeKind(value), "an object");
-  }
-  for (const key in value) {
-    if (known.includes(key)) continue;
-    throw new InputError(
-      "OPTION_UNKNOWN",
-      `Cannot call ${call}: ${JSON.stringify(key)} is not known to it, expected ${known.join(", ")}`,
-      { details: { call, option: key, known } },
-    );
-  }
 }
 
 /** A function, or undefined. */

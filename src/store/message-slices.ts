@@ -1,5 +1,6 @@
 /** Sums over messages, sliced so finely that each slice has one price. */
 import type { Connection } from "../engine/sqlite/connection.ts";
+import { refuseNameless } from "./nameless-rows.ts";
 import type { PriceBook } from "./prices.ts";
 import { HOUR_MS, type TokenCounts } from "./token-counts.ts";
 
@@ -155,6 +156,7 @@ function slicesOf(
       "read messages",
     )
     .all(...range, ...(models === undefined ? [] : [JSON.stringify(models)]));
+  refuseNameless(rows, ["model", ...keys]);
   return rows.map(({ request_tokens, ...row }) => {
     const priced = { ...row, timestamp: row.last_at, requestTokens: request_tokens };
     return {

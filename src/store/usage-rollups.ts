@@ -1,5 +1,6 @@
 /** Tokens by UTC hour, project, model and agent, kept in step with the messages by differences. */
 import type { Connection, Prepared } from "../engine/sqlite/connection.ts";
+import { refuseNameless } from "./nameless-rows.ts";
 import type { PriceBook } from "./prices.ts";
 import { type Repricing, repricedSums } from "./repricing.ts";
 import { HOUR_MS } from "./token-counts.ts";
@@ -104,7 +105,7 @@ export class UsageRollupStore {
 
   /** Rollups of hours that start in [fromMs, toMs), by hour, project, model and agent. */
   list(fromMs: number, toMs: number): UsageRollup[] {
-    return this.#connection
+    const rows = this.#connection
       .prepare<UsageRollup>(
         `SELECT ${USAGE_ROLLUP_COLUMNS.join(", ")}
          FROM usage_rollups
@@ -113,6 +114,8 @@ export class UsageRollupStore {
         "read rollups",
       )
       .all(fromMs, toMs);
+    refuseNameless(rows, ["project", "model", "agent"]);
+    return rows;
   }
 
   /** Every agent, project or model with usage, by name. */

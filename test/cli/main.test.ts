@@ -1,7 +1,8 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import packageJson from "../../package.json";
 import { TOOL_VERSION } from "../../src/engine/tool-version.ts";
+import { openUsageDb } from "../../src/index.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { spawnCli, spawnMigrate } from "./spawn-cli.ts";
 
@@ -219,6 +220,29 @@ describe.concurrent("exit codes", () => {
     expect({ exitCode, code: errorIn(stderr).code }).toEqual({
       exitCode: 5,
       code: "DATABASE_NEWER",
+    });
+  });
+
+  it("have a code too where SQLite met damage that nobody expected", async () => {
+    using folder = tempFolder();
+    const path = folder.at("usage.db");
+    {
+      using db = openUsageDb(path);
+      const [[page = 0] = []] = db.connection.readOnce(
+        "SELECT rootpage FROM sqlite_schema WHERE name = 'idx_events_timestamp'",
+      );
+      db.close();
+      const bytes = readFileSync(path);
+      bytes.fill(0, (Number(page) - 1) * 4096, Number(page) * 4096);
+      writeFileSync(path, bytes);
+    }
+    const { exitCode, stderr } = await spawnCli(
+      ["migrate", "rollback", "0", "--db", path, "--json", "--quiet"],
+      { env: { HOME: folder.path } },
+    );
+    expect({ exitCode, code: errorIn(stderr).code }).toEqual({
+      exitCode: 1,
+      code: "DATABASE_CORRUPT",
     });
   });
 });

@@ -20,6 +20,7 @@ import {
   objectNames,
   pragma,
 } from "../support/migrating.ts";
+import { openUsageDb } from "../../src/usage-db.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 
 const THREE = [
@@ -241,6 +242,17 @@ describe("rollback()", () => {
     expect(migrator.rollback()).toEqual({ fromVersion: 0, toVersion: 0, steps: [] });
     migrator.up();
     expect(describeSchema(db)).toEqual(before);
+  });
+
+  it("refuses an option that it does not know, which would be a step back instead of ten", () => {
+    using folder = tempFolder();
+    using db = openUsageDb(folder.at("usage.db"));
+    const { currentVersion } = db.migrations.status();
+    const misspelt = { to: 3 } as object;
+    expect(codeOf(() => db.migrations.rollback(misspelt))).toBe("OPTION_UNKNOWN");
+    expect(codeOf(() => db.migrations.plan(misspelt))).toBe("OPTION_UNKNOWN");
+    expect(codeOf(() => db.migrations.up(misspelt))).toBe("OPTION_UNKNOWN");
+    expect(db.migrations.status().currentVersion).toBe(currentVersion);
   });
 
   it("needs no directory at all", () => {

@@ -114,3 +114,11 @@ describe("canonicalModule()", () => {
     expect(canonicalModule("a\n b")).not.toBe(canonicalModule("a\nb"));
   });
 });
+
+describe("isSameSql()", () => {
+  it("takes a text that was damaged where it is stored for another one, and does not throw", () => {
+    expect(isSameSql("SELECT 1\0", "SELECT 1")).toBe(false);
+    expect(isSameSql("SELECT 1", "SELECT 'cut off")).toBe(false);
+    expect(isSameSql("SELECT 1\0", "SELECT 1\0")).toBe(true);
+  });
+});

@@ -81,6 +81,21 @@ describe("reportPeriods()", () => {
     ).toBe("VALUE_INVALID");
   });
 
+  it.each(["opus", "/p", "claude"])(
+    "refuses a blend of two databases, in which the name %s is missing",
+    (name) => {
+      using clocked = clockedDb();
+      const { db } = clocked;
+      record(db, [{ timestamp: at("2026-02-01T10:20:00Z") }]);
+      db.connection.runOnce("PRAGMA foreign_keys = OFF");
+      db.connection.runOnce(`DELETE FROM usage_names WHERE name = '${name}'`);
+      // Kathmandu's days cut an hour, which is summed from the messages themselves.
+      const options = { timeZone: "Asia/Kathmandu", until: "2026-02-01" } as const;
+      expect(errorOf(() => verifyRollups(db)).code).toBe("DATABASE_CORRUPT");
+      expect(reportPeriods(db, options).totals.inputTokens).toBe(10);
+    },
+  );
+
   it("lists a model without a price, and does not count it as free", () => {
     using clocked = clockedDb();
     const { db } = clocked;

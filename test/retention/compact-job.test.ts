@@ -115,14 +115,15 @@ describe("the compact job", () => {
     const before = db.events.after(0);
     const stored = db.connection.readOnce("SELECT payload, chat FROM events ORDER BY id");
     await compact(db);
-    const refused = errorOf(() => db.migrations.rollback());
+    const before018 = { target: 17 };
+    const refused = errorOf(() => db.migrations.rollback(before018));
     expect(refused.message).toContain("usagedb config retention set events.compact_after off");
     expect(db.events.after(0)).toEqual(before);
     db.retention.set("events", "compact_after_ms", null);
     expect(await compact(db)).toMatchObject({ outcome: "done", rows: 50, bytes: 0 });
     expect(compactedCount(db)).toBe(0);
     expect(db.connection.readOnce("SELECT payload, chat FROM events ORDER BY id")).toEqual(stored);
-    db.migrations.rollback();
+    db.migrations.rollback(before018);
     db.migrations.up();
     expect(db.events.after(0)).toEqual(before);
   });

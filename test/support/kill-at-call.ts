@@ -1,15 +1,9 @@
 /** Processes that die just before their Nth write, flush, truncation, rename or unlink. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { compileShim, NO_FAULT_SHIM, readCalls, shimEnv, type FaultOrders } from "./fault-shim.ts";
 import type { TempFolder } from "./temp-folder.ts";
 
 /** Why there are none here, null when there are. */
-export const NO_KILLS_AT_CALLS =
-  process.platform !== "linux"
-    ? "LD_PRELOAD is Linux's"
-    : (Bun.which("cc") ?? Bun.which("gcc") ?? Bun.which("clang")) === null
-      ? "no C compiler here"
-      : null;
+export const NO_KILLS_AT_CALLS = NO_FAULT_SHIM;
 
 export interface KillAtCall {
   /** How many calls a whole run makes. */
@@ -20,18 +14,17 @@ export interface KillAtCall {
 
 /** Compiles the shim into the folder; commands are scripts for Bun with their arguments. */
 export async function killAtCall(folder: TempFolder): Promise<KillAtCall> {
-  const shim = folder.at("kill-at-call.so");
-  const compiler = Bun.which("cc") ?? Bun.which("gcc") ?? "clang";
-  const source = join(import.meta.dir, "kill-at-call.c");
-  const flags = ["-shared", "-fPIC", "-O1", "-o", shim, source, "-ldl"];
-  const build = Bun.spawn([compiler, ...flags], { stdout: "ignore", stderr: "pipe" });
-  if ((await build.exited) !== 0) throw new Error(await build.stderr.text());
+  const shim = await compileShim(folder);
   const run = async (
     argv: readonly string[],
-    env: Record<string, string>,
+    orders: Omit<FaultOrders, "under">,
   ): Promise<Bun.Subprocess> => {
     const child = Bun.spawn([process.execPath, ...argv], {
-      env: { PATH: process.env["PATH"] ?? "", HOME: folder.path, LD_PRELOAD: shim, ...env },
+      env: {
+        PATH: process.env["PATH"] ?? "",
+        HOME: folder.path,
+        ...shimEnv(shim, { under: folder.path, ...orders }),
+      },
       stdout: "ignore",
       stderr: "ignore",
     });
@@ -40,13 +33,13 @@ export async function killAtCall(folder: TempFolder): Promise<KillAtCall> {
   };
   return {
     count: async (argv) => {
-      const into = folder.at("calls");
-      const { exitCode } = await run(argv, { COUNT_CALLS_INTO: into });
+      const list = folder.at("calls");
+      const { exitCode } = await run(argv, { list });
       if (exitCode !== 0) throw new Error(`${argv.join(" ")} ended with ${exitCode}`);
-      return Number(readFileSync(into, "utf8"));
+      return readCalls(list).length;
     },
     kill: async (argv, call) => {
-      const { signalCode, exitCode } = await run(argv, { KILL_AT_CALL: String(call) });
+      const { signalCode, exitCode } = await run(argv, { at: call, mode: "kill" });
       if (signalCode === "SIGKILL") return true;
       if (exitCode !== 0) throw new Error(`${argv.join(" ")} ended with ${exitCode}`);
       return false;

@@ -63,11 +63,16 @@ export function backupDatabase(connection: Connection, target: string): BackupRe
     const sha256 = hashFile(draft);
     publish(draft, path, sha256);
     flush(dirname(path));
+    rmSync(draft, { force: true });
     return { path, sizeBytes: statSync(path).size, sha256, rows, brokenRows };
   } catch (error) {
-    throw toFileError(error, `back up ${connection.path}`, path);
-  } finally {
-    rmSync(draft, { force: true });
+    const failure = toFileError(error, `back up ${connection.path}`, path);
+    try {
+      rmSync(draft, { force: true });
+    } catch (draftError) {
+      failure.cause ??= draftError;
+    }
+    throw failure;
   }
 }
 
@@ -86,13 +91,39 @@ export function makeDraft(draft: string): void {
  * A link, unlike a rename, never replaces a file that appeared meanwhile; some file systems have only the rename.
  */
 export function publish(draft: string, path: string, sha256: string): void {
-  writeFileSync(hashPath(path), `${sha256}  ${basename(path)}\n`, { mode: 0o600, flag: "wx" });
+  writeHash(path, sha256);
   try {
     nameDraft(draft, path);
   } catch (error) {
-    rmSync(hashPath(path), { force: true });
+    // Another process may have been faster: its copy keeps a hash, and its own.
+    if (existsSync(path)) writeHash(path, hashFile(path));
+    else rmSync(hashPath(path), { force: true });
     throw error;
   }
+}
+
+/** Puts the hash beside a copy at once and whole; what stands there, `refuseTarget` has judged. */
+function writeHash(path: string, sha256: string): void {
+  const draft = draftPath(hashPath(path));
+  try {
+    writeFileSync(draft, hashLine(path, sha256), { mode: 0o600, flag: "wx" });
+    flush(draft);
+    renameSync(draft, hashPath(path));
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
+  }
+}
+
+const hashLine = (path: string, sha256: string): string => `${sha256}  ${basename(path)}\n`;
+
+/** A hash without its copy, which a run leaves that is killed in between; nothing else that may have its name. */
+function isLeftHash(path: string): boolean {
+  const stat = lstatSync(hashPath(path), { throwIfNoEntry: false });
+  const sizeBytes = Buffer.byteLength(hashLine(path, "0".repeat(64)));
+  if (stat?.isFile() !== true || stat.size !== sizeBytes) return false;
+  const text = readFileSync(hashPath(path), "utf8");
+  return /^[0-9a-f]{64}/.test(text) && text === hashLine(path, text.slice(0, 64));
 }
 
 /** Gives a finished draft its name; refuses when a file of that name appeared meanwhile. */
@@ -214,9 +245,9 @@ async function replaceContent(
 }
 
 export function refuseTarget(path: string, database: string): void {
-  const taken = [path, hashPath(path)].find(
-    (name) => lstatSync(name, { throwIfNoEntry: false }) !== undefined,
-  );
+  const taken = [path, hashPath(path)]
+    .filter((name) => lstatSync(name, { throwIfNoEntry: false }) !== undefined)
+    .find((name) => name === path || !isLeftHash(path));
   const isPart = isCompanion(path, database);
   if (taken === undefined && !isPart && existsSync(dirname(path))) return;
   const observed = isPart

@@ -4,7 +4,7 @@ import type { AppliedMigration } from "../../migration/migration.ts";
 import type { Step } from "../../migration/plan.ts";
 import type { Version } from "../../migration/version.ts";
 import type { LedgerHead } from "../driver.ts";
-import type { Connection } from "./connection.ts";
+import type { Binding, Connection } from "./connection.ts";
 import { earlierDatabaseHint } from "./earlier-database.ts";
 import { ADDED_COLUMNS, LEDGER_SQL, LEDGER_TABLE } from "./ledger-tables.ts";
 import { FIRST_LEDGER_HEAD_SQL, LEDGER_HEAD_SQL, ledgerHeadOf } from "./peek.ts";
@@ -91,9 +91,14 @@ export function ensureLedger(connection: Connection): boolean {
   return false;
 }
 
-/** All entries, ascending. */
+/**
+ * All entries, ascending.
+ * @throws {OperationError} DATABASE_CORRUPT when one holds what was never written there.
+ */
 export function readLedgerRows(connection: Connection): AppliedMigration[] {
-  return connection.readOnce(`SELECT ${COLUMNS} FROM schema_migrations ORDER BY version`).map(
+  const rows = connection.readOnce(`SELECT ${COLUMNS} FROM schema_migrations ORDER BY version`);
+  for (const row of rows) refuseDamaged(row);
+  return rows.map(
     ([
       version,
       name,
@@ -116,6 +121,23 @@ export function readLedgerRows(connection: Connection): AppliedMigration[] {
         schema_hash,
         tool_version,
       }) as AppliedMigration,
+  );
+}
+
+/** STRICT holds for what is written; a damaged page may hold anything. */
+function refuseDamaged([version, name, appliedAt, checksum, , upSql, downSql]: Binding[]): void {
+  const isText = (value: Binding | undefined): boolean =>
+    value === null || typeof value === "string";
+  const isSound =
+    typeof version === "number" &&
+    typeof name === "string" &&
+    typeof appliedAt === "number" &&
+    [checksum, upSql, downSql].every(isText);
+  if (isSound) return;
+  throw new OperationError(
+    "DATABASE_CORRUPT",
+    `Cannot read the ledger: the entry of version ${String(version)} has values of wrong types, expected a number, a name, a time and texts`,
+    { details: { table: "schema_migrations", version: String(version) } },
   );
 }
 

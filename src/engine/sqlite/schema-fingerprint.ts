@@ -1,6 +1,8 @@
 /** The schema as a hash, which the ledger keeps of every version: fast to keep up to date, and blind to order. */
+import { OperationError } from "../../errors.ts";
 import { canonicalSql } from "../../migration/canonical-sql.ts";
-import type { Connection } from "./connection.ts";
+import { ScanError } from "../../migration/sql-scanner.ts";
+import type { Binding, Connection } from "./connection.ts";
 import { ENGINE_TABLES } from "./ledger-tables.ts";
 
 /** Form 1 of the ledger's `schema_hash`: XOR of SHA-256 over `type NUL name NUL canonical SQL` of every object. */
@@ -34,7 +36,7 @@ export class SchemaFingerprint {
       )
         continue;
       if (type === "table" && /\bREFERENCES\b/i.test(text)) this.hasForeignKeys = true;
-      const object = `${type as string}\0${name as string}\0${canonicalSql(text)}`;
+      const object = `${type as string}\0${name as string}\0${canonicalOf(text, name)}`;
       const hash = Bun.CryptoHasher.hash("sha256", object);
       for (let i = 0; i < 32; i++)
         this.#digest[i] = (this.#digest[i] as number) ^ (hash[i] as number);
@@ -71,6 +73,20 @@ export class SchemaFingerprint {
 
   get hasDrift(): boolean {
     return this.#drift !== null;
+  }
+}
+
+/** @throws {OperationError} DATABASE_CORRUPT for a text that SQLite would never have stored. */
+function canonicalOf(text: string, name: Binding | undefined): string {
+  try {
+    return canonicalSql(text);
+  } catch (cause) {
+    if (!(cause instanceof ScanError)) throw cause;
+    throw new OperationError(
+      "DATABASE_CORRUPT",
+      `Cannot read the schema: the text of ${String(name)} has ${cause.message}, expected SQL`,
+      { details: { object: String(name) }, cause },
+    );
   }
 }
 

@@ -25,6 +25,9 @@ const PRIMARY_CODES: Readonly<Record<number, ErrorCode>> = {
 export const SQLITE_BUSY = 5;
 export const SQLITE_CONSTRAINT_FOREIGNKEY = 787;
 
+/** What SQLite says of a damaged header under its code for a wrong statement. */
+const DAMAGE = /^unsupported file format$/;
+
 /** True for SQLite's own errors. */
 export function isSqliteError(error: unknown): error is SQLiteError {
   return error instanceof SQLiteError;
@@ -32,8 +35,26 @@ export function isSqliteError(error: unknown): error is SQLiteError {
 
 /** The catalogue's code for a failure of the environment, undefined when the statement itself is at fault. */
 export function operationalCode(error: SQLiteError): ErrorCode | undefined {
-  const code = PRIMARY_CODES[error.errno & 0xff];
+  const code = DAMAGE.test(error.message) ? "DATABASE_CORRUPT" : PRIMARY_CODES[error.errno & 0xff];
   return code === "CONSTRAINT_VIOLATED" ? undefined : code;
+}
+
+/** The catalogue's code for what the file system refused; null for an error of anything else. */
+function fileErrorCode(error: unknown): ErrorCode | null {
+  if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return null;
+  switch (error.code) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return "DATABASE_FULL";
+    case "EIO":
+      return "DATABASE_IO";
+    case "EROFS":
+    case "EACCES":
+    case "EPERM":
+      return "DATABASE_READONLY";
+    default:
+      return "DATABASE_CANNOT_OPEN";
+  }
 }
 
 /**
@@ -58,12 +79,22 @@ export function toUsageDbError(
         },
       );
     }
+    const fileCode = fileErrorCode(error);
+    if (fileCode !== null) {
+      return new OperationError(fileCode, `Cannot ${action}: ${message}`, {
+        details,
+        cause: error,
+        hint: "Check that the folder exists, may be written and has room.",
+      });
+    }
     return new UsageDbError("SQL_FAILED", `Cannot ${action}: ${message}`, {
       details,
       cause: error,
     });
   }
-  const code = PRIMARY_CODES[error.errno & 0xff] ?? "SQL_FAILED";
+  const code = DAMAGE.test(error.message)
+    ? "DATABASE_CORRUPT"
+    : (PRIMARY_CODES[error.errno & 0xff] ?? "SQL_FAILED");
   const init = {
     details: { ...details, sqliteCode: error.code ?? null, sqliteErrno: error.errno },
     cause: error,

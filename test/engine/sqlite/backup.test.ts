@@ -73,6 +73,21 @@ describe("backupDatabase()", () => {
     expect(existsSync(folder.at("elsewhere.db"))).toBe(false);
   });
 
+  it("takes the place of a hash that a killed run left, and of nothing else", () => {
+    using folder = tempFolder();
+    const path = database(folder, "live.db", 10);
+    using connection = openConnection(path);
+    const hash = `${folder.at("copy.db")}.sha256`;
+    writeFileSync(hash, `${"0".repeat(64)}  other.db\n`);
+    expect(errorOf(() => backupDatabase(connection, folder.at("copy.db"))).code).toBe(
+      "BACKUP_TARGET_INVALID",
+    );
+    writeFileSync(hash, `${"0".repeat(64)}  copy.db\n`);
+    const { sha256 } = backupDatabase(connection, folder.at("copy.db"));
+    expect(readFileSync(hash, "utf8")).toBe(`${sha256}  copy.db\n`);
+    expect(statSync(hash).mode & 0o777).toBe(0o600);
+  });
+
   it("leaves nothing behind when the disk is full or the database is broken", () => {
     using folder = tempFolder();
     const path = database(folder, "live.db", 4000, "some longer text to fill a few pages ");

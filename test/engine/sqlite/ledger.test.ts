@@ -82,3 +82,19 @@ describe("mirroredVersion()", () => {
     ]);
   });
 });
+
+describe("readLedgerRows()", () => {
+  it.each(["up_sql = x'00ff'", "down_sql = x'00'", "name = x'00'"])(
+    "calls an entry with %s damaged",
+    (damage) => {
+      using db = openConnection(":memory:");
+      migratorOver(db, SOURCE).up();
+      // A table that is not STRICT takes what only a damaged page would hold.
+      db.runOnce("CREATE TABLE lax AS SELECT * FROM schema_migrations");
+      db.runOnce("DROP TABLE schema_migrations");
+      db.runOnce("ALTER TABLE lax RENAME TO schema_migrations");
+      db.runOnce(`UPDATE schema_migrations SET ${damage} WHERE version = 2`);
+      expect(codeOf(() => readLedgerRows(db))).toBe("DATABASE_CORRUPT");
+    },
+  );
+});

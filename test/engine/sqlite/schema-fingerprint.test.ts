@@ -1,11 +1,28 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "bun:test";
 import * as fc from "fast-check";
 import type { Connection } from "../../../src/engine/sqlite/connection.ts";
 import { openConnection } from "../../../src/engine/sqlite/open.ts";
 import { SchemaFingerprint } from "../../../src/engine/sqlite/schema-fingerprint.ts";
+import { codeOf } from "../../support/error-of.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
 import { column, listOf, migratorOver } from "../../support/migrating.ts";
 
 describe("SchemaFingerprint", () => {
+  it("calls a schema damaged whose text cannot be SQL", () => {
+    using folder = tempFolder();
+    const path = folder.at("x.db");
+    {
+      using db = openConnection(path);
+      db.runOnce("CREATE VIEW v AS SELECT 1 /* why */ + 1");
+    }
+    const bytes = readFileSync(path);
+    bytes.write("\0", bytes.indexOf("why"));
+    writeFileSync(path, bytes);
+    using db = openConnection(path, { mode: "read" });
+    expect(codeOf(() => new SchemaFingerprint().refresh(db, false))).toBe("DATABASE_CORRUPT");
+  });
+
   it("gives the same hash step by step as all at once, in any order, blind to layout", () => {
     using slow = openConnection(":memory:");
     const steps = new SchemaFingerprint();

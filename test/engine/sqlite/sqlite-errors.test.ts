@@ -1,11 +1,15 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, it } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
+import { openConnection } from "../../../src/engine/sqlite/open.ts";
 import { InputError } from "../../../src/errors.ts";
 import {
   operationalCode,
   toUsageDbError,
   isSqliteError,
 } from "../../../src/engine/sqlite/sqlite-errors.ts";
+import { codeOf } from "../../support/error-of.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
 
 function sqliteErrorOf(...scripts: string[]): unknown {
   using db = new Database(":memory:");
@@ -35,6 +39,28 @@ describe("toUsageDbError()", () => {
     const error = toUsageDbError(cause, "do it", { path: "x.db" });
     expect(error).toMatchObject({ code, cause, details: { path: "x.db", sqliteErrno } });
     expect(error.message).toStartWith("Cannot do it: ");
+  });
+
+  it.each([
+    ["ENOSPC", "DATABASE_FULL"],
+    ["EIO", "DATABASE_IO"],
+    ["EROFS", "DATABASE_READONLY"],
+    ["EMFILE", "DATABASE_CANNOT_OPEN"],
+  ])("maps what the file system refused with %s to %s", (code, expected) => {
+    const error = Object.assign(new Error(`${code}: no, mkdir '/x'`), { code, syscall: "mkdir" });
+    expect(toUsageDbError(error, "make a folder").code).toBe(expected as "DATABASE_FULL");
+  });
+
+  it("calls a header of a format that SQLite does not know damage", () => {
+    using folder = tempFolder();
+    const path = folder.at("x.db");
+    using db = new Database(path);
+    db.run("CREATE TABLE t (x)");
+    db.close(true);
+    const bytes = readFileSync(path);
+    bytes.writeUInt32BE(99, 44);
+    writeFileSync(path, bytes);
+    expect(codeOf(() => openConnection(path, { mode: "read" }))).toBe("DATABASE_CORRUPT");
   });
 
   it("lets typed errors pass and names a closed database", () => {
