@@ -13,7 +13,7 @@ export const RETENTION_MEANINGS: Readonly<
   "snapshots.compact_after_ms": "older snapshots are compressed; they read as before",
   "events.max_age_ms": "older events go",
   "events.max_bytes": "of more events than that the oldest go",
-  "events.payload_max_bytes": "of more payloads than that the oldest go, their events stay",
+  "events.payload_max_bytes": "of more bytes of payloads than that the oldest events go",
   "events.compact_after_ms": "older payloads are compressed; they read as before",
   "messages.max_age_ms": "older messages go; their sums stay",
   "limit_samples.hourly_after_ms": "of older limit samples one an hour of each limit stays",
