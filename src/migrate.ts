@@ -20,6 +20,7 @@ export {
   type BundledFile,
   type BundledFiles,
   type BundledMigration,
+  type BundleHead,
   type BundledModule,
   bundleSource,
   type MigrationBundle,

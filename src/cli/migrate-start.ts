@@ -47,9 +47,8 @@ function defaultDatabase(env: MigrateStartOptions["env"]): string {
 
 /** Loaded only for a line without `--dir`. */
 function ownStamp(): SourceStamp {
-  const { migrations } =
-    require("../store/own-migrations.ts") as typeof import("../store/own-migrations.ts");
-  return { value: migrations.stamp, isSettled: true };
+  const { head } = require("../store/own-head.ts") as typeof import("../store/own-head.ts");
+  return { value: head.stamp, isSettled: true };
 }
 
 /** Reads `[up] [--dir MIGRATIONS] [--db FILE]`; null for every other line, wrong ones included. */

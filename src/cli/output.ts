@@ -69,6 +69,7 @@ const HOSTILE_IN_LINES =
 /** Nearly all text is this, and need not be looked at twice. */
 // oxlint-disable-next-line no-control-regex
 const PLAIN = /^[\t\n\u0020-\u007e]*$/;
+const PLAIN_LINE = /^[\u0020-\u007e]*$/;
 
 const escaped = (character: string): string =>
   `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
@@ -78,7 +79,7 @@ const escaped = (character: string): string =>
  * become visible escapes, so that a project's name can't move the cursor or hide itself.
  */
 export function printable(text: string): string {
-  return text.replace(HOSTILE, escaped);
+  return PLAIN_LINE.test(text) ? text : text.replace(HOSTILE, escaped);
 }
 
 /** The same for text of several lines; the last gate before a terminal, whatever a command forgot. */

@@ -50,8 +50,8 @@ export async function printUsage(
     if (leftOut.length > 0)
       output.note(`Left out for lack of room: ${leftOut.join(", ")}; --json has everything.`);
   } else {
-    const { renderTable } = await import("./table.ts");
-    output.text(renderWhole(table, renderTable));
+    const { renderPlainTable } = await import("./plain-table.ts");
+    output.text(renderWhole(table, renderPlainTable));
   }
   if (table.unpricedModels.length > 0)
     output.note(`No price is known for ${table.unpricedModels.join(", ")}: not in the cost.`);
@@ -60,7 +60,7 @@ export async function printUsage(
 /** For a pipe or a file: whole numbers, a line a model. */
 function renderWhole(
   table: UsageTable,
-  renderTable: typeof import("./table.ts").renderTable,
+  renderTable: typeof import("./plain-table.ts").renderPlainTable,
 ): string {
   const { group, rows } = table;
   const cells = (row: TokenTotals, cost: string): string[] => [

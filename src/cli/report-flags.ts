@@ -4,7 +4,8 @@ import { dayOf, type DayRule } from "../report/local-days.ts";
 import { type RangeOptions, rangeOf, sinceDaysAgo } from "../report/range.ts";
 import type { UsageDb } from "../usage-db.ts";
 import { FILTER_OPTIONS, filterOf, type UsageFilter } from "../report/usage-filter.ts";
-import type { ArgValues } from "./command.ts";
+import type { ArgValues, CommandContext } from "./command.ts";
+import { machineZone } from "./machine-zone.ts";
 import { numberArg } from "./number-flag.ts";
 import type { Output } from "./output.ts";
 
@@ -64,12 +65,12 @@ export const FILTER_ARGS = {
 const MAX_LIMIT = 100_000;
 
 /** The flag, else the setting, else the machine's zone. */
-export function dayRule(db: UsageDb, args: ArgValues): DayRule {
+export function dayRule(db: UsageDb, { args, env }: Pick<CommandContext, "args" | "env">): DayRule {
   const config = db.config.get();
   const flag = args["timezone"];
   const zone = typeof flag === "string" ? flag : (config?.timezone ?? "auto");
   return {
-    timeZone: zone === "auto" ? new Intl.DateTimeFormat().resolvedOptions().timeZone : zone,
+    timeZone: zone === "auto" ? machineZone(env) : zone,
     resetHour: numberArg(args, "reset-hour", { from: 0, to: 23 }) ?? config?.reset_hour ?? 0,
   };
 }
@@ -83,10 +84,13 @@ export interface ReportFlags extends RangeOptions {
  * Reads what every report takes; `last` is the number of rows.
  * @throws {InputError} CLI_USAGE for a span that is none, or beside --since.
  */
-export function reportFlags(db: UsageDb, args: ArgValues, nowMs: number): ReportFlags {
-  const rule = dayRule(db, args);
+export function reportFlags(
+  db: UsageDb,
+  { args, env, now }: Pick<CommandContext, "args" | "env" | "now">,
+): ReportFlags {
+  const rule = dayRule(db, { args, env });
   const { until, order } = args;
-  const since = sinceOf(args, nowMs, rule);
+  const since = sinceOf(args, now(), rule);
   const last = numberArg(args, "limit", { from: 1, to: MAX_LIMIT });
   return {
     ...rule,

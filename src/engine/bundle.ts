@@ -66,11 +66,29 @@ ${entries.map((entry) => `  {\n${renderEntry(entry)}\n  },`).join("\n")}
 ];
 
 export const migrations: MigrationBundle = {
-  stamp: ${JSON.stringify(bundleStamp(entries))},
-  versions: [${entries.map(({ version }) => version).join(", ")}],
+${headLines(entries)}
   load: () => entries,
 };
 `;
+}
+
+/** The text of a module with the bundle's stamp and versions alone: a start that finds nothing pending loads no more. */
+export function renderBundleHead(
+  entries: readonly BundledMigration[],
+  { typesFrom }: Pick<RenderBundleOptions, "typesFrom">,
+): string {
+  return `${BUNDLE_HEAD}
+import type { BundleHead } from ${JSON.stringify(typesFrom)};
+
+export const head: BundleHead = {
+${headLines(entries)}
+};
+`;
+}
+
+function headLines(entries: readonly BundledMigration[]): string {
+  return `  stamp: ${JSON.stringify(bundleStamp(entries))},
+  versions: [${entries.map(({ version }) => version).join(", ")}],`;
 }
 
 function renderEntry(entry: BundledMigration): string {

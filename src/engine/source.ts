@@ -55,10 +55,15 @@ export interface BundledModule extends BundledVersion {
 /** One migration of a bundle. */
 export type BundledMigration = BundledFile | BundledFiles | BundledModule;
 
-/** What `migrate bundle` writes; `stamp` covers versions, names and texts. */
-export interface MigrationBundle {
+/** What every start asks of a bundle; small, so that it may stand in a module without the texts. */
+export interface BundleHead {
+  /** Over versions, names and texts. */
   readonly stamp: string;
   readonly versions: readonly Version[];
+}
+
+/** What `migrate bundle` writes. */
+export interface MigrationBundle extends BundleHead {
   readonly load: () => readonly BundledMigration[];
 }
 

@@ -73,6 +73,7 @@ function dayFrom(date: Temporal.PlainDate, rule: DayRule): LocalDay {
 }
 
 function startOf(date: Temporal.PlainDate, { timeZone, resetHour }: DayRule): number {
+  if (timeZone === "UTC") return Date.parse(`${date}T00:00:00Z`) + resetHour * HOUR_MS;
   // Midnight may not exist; the zone's own start of the day is then the first moment that does.
   if (resetHour === 0) return date.toZonedDateTime(timeZone).epochMilliseconds;
   return date.toZonedDateTime({ timeZone, plainTime: new Temporal.PlainTime(resetHour) })

@@ -1,7 +1,7 @@
 /** The product's database for programs whose whole life is a few milliseconds. */
 import type { Connection } from "../engine/sqlite/connection.ts";
 import { openReady, type ReadyOptions } from "../engine/sqlite/open-ready.ts";
-import { migrations } from "./own-migrations.ts";
+import { head } from "./own-head.ts";
 
 /** Opens a usage database that is up to date; null when there is none, or anything at all is unusual. */
 export function openReadyDatabase(
@@ -11,7 +11,7 @@ export function openReadyDatabase(
 ): Connection | null {
   return openReady(
     path,
-    { stamp: () => ({ value: migrations.stamp, isSettled: true }) },
+    { stamp: () => ({ value: head.stamp, isSettled: true }) },
     { ...options, busyTimeoutMs },
   );
 }

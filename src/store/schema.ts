@@ -1,16 +1,25 @@
 /** The product's own schema: its migrations, and the mark by which its files are known. */
 import { OperationError } from "../errors.ts";
-import { bundleSource, type MigrationSource } from "../engine/source.ts";
+import { bundleSource, type MigrationBundle, type MigrationSource } from "../engine/source.ts";
 import type { Connection } from "../engine/sqlite/connection.ts";
 import { earlierDatabaseHint } from "../engine/sqlite/earlier-database.ts";
-import { migrations } from "./own-migrations.ts";
+import { head } from "./own-head.ts";
 
 /** `PRAGMA application_id` of our files: "USDB". */
 export const APPLICATION_ID = 0x55534442;
 
+/** The texts are loaded only when something is pending. */
+const MIGRATIONS: MigrationBundle = {
+  ...head,
+  load: () => {
+    const { migrations } = require("./own-migrations.ts") as typeof import("./own-migrations.ts");
+    return migrations.load();
+  },
+};
+
 /** The migrations under `migrations/sqlite`, as they were bundled. */
 export function ownMigrations(): MigrationSource {
-  return bundleSource(migrations, "usagedb's own migrations");
+  return bundleSource(MIGRATIONS, "usagedb's own migrations");
 }
 
 /** Whose file it is; 0 when nobody marked it. */

@@ -81,6 +81,23 @@ it("gives the hours after a skipped day to the day before it, until the reset ho
   expect(dayOf(day.endMs, rule).startMs).toBe(day.endMs);
 });
 
+it("finds UTC's days by their dates without the rules of the zones, and the same ones", () => {
+  const date = fc
+    .date({ min: new Date("0001-01-01"), max: new Date("9999-12-31"), noInvalidDate: true })
+    .map((day) => day.toISOString().slice(0, "YYYY-MM-DD".length));
+  fc.assert(
+    fc.property(
+      fc.oneof(date, fc.constantFrom("9999-12-31", "0001-01-01", "2023-02-29")),
+      fc.integer({ min: 0, max: 23 }),
+      (text, resetHour) => {
+        expect(dayFromText(text, { timeZone: "UTC", resetHour })).toEqual(
+          dayFromText(text, { timeZone: "Etc/UTC", resetHour }),
+        );
+      },
+    ),
+  );
+});
+
 it("knows UTC's days without the rules of the zones, and the same ones", () => {
   fc.assert(
     fc.property(

@@ -2,7 +2,7 @@ import { exportChanges } from "../../ingest/exchange/export.ts";
 import { importChanges } from "../../ingest/exchange/import.ts";
 import { InputError } from "../../errors.ts";
 import { dayFromText } from "../../report/local-days.ts";
-import { type ArgValues, type Command, GLOBAL_ARGS } from "../command.ts";
+import { type Command, type CommandContext, GLOBAL_ARGS } from "../command.ts";
 import { openDatabase } from "../database.ts";
 import { ProgressLine } from "../progress.ts";
 import { dayRule, TIMEZONE_ARG } from "../report-flags.ts";
@@ -39,7 +39,7 @@ export const exportCommand: Command = {
   run: async (context) => {
     const { args, output } = context;
     using db = openDatabase(context, "existing");
-    const report = exportChanges(db, String(args["file"]), { sinceMs: sinceOf(db, args) });
+    const report = exportChanges(db, String(args["file"]), { sinceMs: sinceOf(db, context) });
     output.outcome(
       `Exported ${report.messages} message(s), ${report.sessions} session(s) and ${report.events} event(s).`,
     );
@@ -75,10 +75,10 @@ export const importCommand: Command = {
   },
 };
 
-function sinceOf(db: UsageDb, args: ArgValues): number {
-  const text = args["since"];
+function sinceOf(db: UsageDb, context: CommandContext): number {
+  const text = context.args["since"];
   if (typeof text !== "string") return 0;
-  const day = dayFromText(text, dayRule(db, args));
+  const day = dayFromText(text, dayRule(db, context));
   if (day !== null) return day.startMs;
   throw new InputError(
     "VALUE_INVALID",

@@ -21,12 +21,12 @@ export const overview: Command = {
     ["usagedb --json", "the last seven days as data"],
   ],
   run: async (context) => {
-    const { output, args } = context;
+    const { output } = context;
     using db = openDatabase(context, "create");
     const sync = await syncFromContext(db, context);
     output.note(summarizeSync(sync.report));
     await warnAboutSync(sync, context);
-    const report = reportDaily(db, { ...dayRule(db, args), lastDays: SHOWN_DAYS });
+    const report = reportDaily(db, { ...dayRule(db, context), lastDays: SHOWN_DAYS });
     if (output.isJson) {
       output.json(report);
       return 0;

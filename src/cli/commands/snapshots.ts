@@ -118,7 +118,7 @@ export const snapshotsAt: Command = {
     const { args, output } = context;
     const sessionId = args["session"];
     using db = openDatabase(context, "read");
-    const at = momentOf(String(args["time"]), dayRule(db, args));
+    const at = momentOf(String(args["time"]), dayRule(db, context));
     const snapshot = db.snapshots.at(at, typeof sessionId === "string" ? { sessionId } : {});
     return print(output, snapshot, `no snapshot is that old, at ${new Date(at).toISOString()}`);
   },

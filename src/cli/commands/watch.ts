@@ -99,7 +99,7 @@ function watchSettings(db: UsageDb, { args, env, now }: CommandContext): WatchSe
     choices: readonly Choice[],
   ): Choice => (args[flag] === undefined ? setting : checkOneOf(flag, args[flag], choices));
   const view = chosen("view", config.view, VIEWS);
-  const { timeZone, resetHour } = dayRule(db, args);
+  const { timeZone, resetHour } = dayRule(db, { args, env });
   const agent = typeof args["agent"] === "string" ? args["agent"] : null;
   const data: WatchData = loadData(db, { view, timeZone, resetHour, agent, nowMs: now() });
   const machine = new Intl.DateTimeFormat().resolvedOptions().timeZone;

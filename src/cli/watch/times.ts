@@ -13,21 +13,27 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
-const local = (ms: number, { timeZone }: ClockStyle): Temporal.ZonedDateTime =>
-  Temporal.Instant.fromEpochMilliseconds(ms).toZonedDateTimeISO(timeZone);
+/** What calendar and clock show there. UTC needs no rules of zones, and loading them takes longer than most reports. */
+export function wallTime(ms: number, { timeZone }: Pick<ClockStyle, "timeZone">): Wall {
+  return timeZone === "UTC"
+    ? Temporal.PlainDateTime.from(new Date(ms).toISOString().slice(0, -"Z".length))
+    : Temporal.Instant.fromEpochMilliseconds(ms).toZonedDateTimeISO(timeZone).toPlainDateTime();
+}
+
+type Wall = Temporal.PlainDateTime;
 
 /** `14:05`, or `2:05 PM`. */
 export function timeText(ms: number, style: ClockStyle): string {
-  return clockText(local(ms, style), style, false);
+  return clockText(wallTime(ms, style), style, false);
 }
 
 /** `14:05:09`, or `2:05:09 PM`. */
 export function preciseTimeText(ms: number, style: ClockStyle): string {
-  return clockText(local(ms, style), style, true);
+  return clockText(wallTime(ms, style), style, true);
 }
 
 function clockText(
-  { hour, minute, second }: Temporal.ZonedDateTime,
+  { hour, minute, second }: Temporal.PlainDateTime,
   { is12h }: ClockStyle,
   withSeconds: boolean,
 ): string {
@@ -38,9 +44,9 @@ function clockText(
 
 /** The time, with the day where it is not that of `nowMs`: `Thu 14:05`, from a week on `12 Feb 14:05`. */
 export function momentText(ms: number, nowMs: number, style: ClockStyle): string {
-  const then = local(ms, style);
+  const then = wallTime(ms, style);
   const time = clockText(then, style, false);
-  if (then.toPlainDate().equals(local(nowMs, style).toPlainDate())) return time;
+  if (then.toPlainDate().equals(wallTime(nowMs, style).toPlainDate())) return time;
   if (Math.abs(ms - nowMs) < 6 * DAY_MS) return `${WEEKDAYS[then.dayOfWeek - 1]} ${time}`;
   return `${then.day} ${MONTHS[then.month - 1]} ${time}`;
 }

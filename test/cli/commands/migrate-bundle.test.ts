@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "bun:test";
+import type { BundleHead, MigrationBundle } from "../../../src/engine/source.ts";
 import { sections, writeMigrations } from "../../support/migration-directory.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { spawnMigrate } from "../spawn-cli.ts";
@@ -53,6 +54,26 @@ describe.concurrent("migrate bundle", () => {
     });
     expect(await run(...bundle)).toMatchObject({ exitCode: 0 });
     expect(await run(...check)).toMatchObject({ exitCode: 0 });
+  });
+
+  it("writes the stamp and the versions into a module of their own", async () => {
+    using folder = tempFolder();
+    writeMigrations(folder.at("m"), FILES);
+    const run = (...argv: string[]) => spawnMigrate(argv, { cwd: folder.path });
+    const bundle = ["bundle", "--dir", "m", "--out", "all.ts", "--head-out"];
+    expect(await run(...bundle, "head.ts")).toMatchObject({ exitCode: 0, stderr: "" });
+    const { migrations } = (await import(folder.at("all.ts"))) as Record<string, MigrationBundle>;
+    const { head } = (await import(folder.at("head.ts"))) as Record<string, BundleHead>;
+    expect(head).toEqual({
+      stamp: String(migrations?.stamp),
+      versions: [1, 2, 3],
+    });
+    // Never one over the other, nor over somebody's own.
+    expect(await run(...bundle, "./all.ts")).toMatchObject({ exitCode: 2 });
+    expect(readFileSync(folder.at("all.ts"), "utf8")).toContain("CREATE TABLE a");
+    writeFileSync(folder.at("own.ts"), "export const mine = 1;");
+    expect(await run(...bundle, "own.ts")).toMatchObject({ exitCode: 2 });
+    expect(readFileSync(folder.at("own.ts"), "utf8")).toBe("export const mine = 1;");
   });
 
   it("does not write over somebody's own module", async () => {

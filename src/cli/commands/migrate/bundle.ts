@@ -1,6 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
-import { BUNDLE_HEAD, readBundleEntries, renderBundle } from "../../../engine/bundle.ts";
+import {
+  BUNDLE_HEAD,
+  readBundleEntries,
+  renderBundle,
+  renderBundleHead,
+} from "../../../engine/bundle.ts";
 import { directorySource } from "../../../engine/directory.ts";
 import { InputError } from "../../../errors.ts";
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
@@ -23,6 +28,11 @@ export const bundle: Command = {
       valueHint: "SPECIFIER",
       description: 'where the module imports its type from (default: "usagedb/migrate")',
     },
+    "head-out": {
+      type: "string",
+      valueHint: "FILE",
+      description: "a second module, with the stamp and the versions alone",
+    },
     ...GLOBAL_ARGS,
   },
   examples: [
@@ -40,8 +50,11 @@ export const bundle: Command = {
       typeof args["types-from"] === "string" ? args["types-from"] : "usagedb/migrate";
     const source = directorySource(dir.replace(/(?<=.)\/+$/, ""));
     const entries = readBundleEntries(source);
+    const headOut = args["head-out"];
     refuseForeignFile(out);
+    if (typeof headOut === "string") refuseHead(headOut, out);
     writeModule(out, renderBundle(entries, { typesFrom, modulesFrom: specifierOf(out, dir) }));
+    if (typeof headOut === "string") writeModule(headOut, renderBundleHead(entries, { typesFrom }));
     output.outcome(`Wrote ${entries.length} migration(s) to ${out}.`);
     output.json({ out, versions: entries.map(({ version }) => version) });
     return 0;
@@ -52,6 +65,16 @@ export const bundle: Command = {
 function specifierOf(out: string, directory: string): string {
   const path = relative(dirname(resolve(out)), resolve(directory)).replaceAll("\\", "/");
   return path.startsWith(".") ? path : `./${path}`.replace(/\/$/, "");
+}
+
+function refuseHead(headOut: string, out: string): void {
+  refuseForeignFile(headOut);
+  if (resolve(headOut) !== resolve(out)) return;
+  throw new InputError(
+    "CLI_USAGE",
+    `Cannot write ${headOut}: it is --out too, expected a file of its own for --head-out`,
+    { details: { path: headOut }, hint: "Name another --head-out." },
+  );
 }
 
 /** A slip of the finger must not cost somebody's own module. */

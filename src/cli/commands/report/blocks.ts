@@ -3,8 +3,9 @@ import { is12hClock, TIME_FORMAT_ARG } from "../../clock-style.ts";
 import { type Command, GLOBAL_ARGS } from "../../command.ts";
 import { openDatabase } from "../../database.ts";
 import { noteUnknownNames, REPORT_ARGS, reportFlags } from "../../report-flags.ts";
+import { grouped } from "../../usage-text.ts";
 import { VERIFY_ARG, verified } from "../../verify-flag.ts";
-import { type ClockStyle, timeText } from "../../watch/times.ts";
+import { type ClockStyle, timeText, wallTime } from "../../watch/times.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -34,7 +35,7 @@ export const reportBlocksCommand: Command = {
     const { args, now, output } = context;
     using db = openDatabase(context, "read");
     const agent = args["agent"];
-    const flags = reportFlags(db, args, now());
+    const flags = reportFlags(db, context);
     const style: ClockStyle = { timeZone: flags.timeZone, is12h: is12hClock(db, context) };
     const report = reportBlocks(db, {
       ...flags,
@@ -57,7 +58,10 @@ export const reportBlocksCommand: Command = {
         totalCost: row.costUSD,
         modelsUsed: row.models,
         name: nameOf(row),
-        shown: shownName(row, style),
+        // JSON and CSV have no use for it.
+        get shown() {
+          return shownName(row, style);
+        },
         sub: null,
       })),
       totals: report.totals,
@@ -75,9 +79,7 @@ export const reportBlocksCommand: Command = {
 /** The day and the hours of the zone asked for. */
 function shownName({ startTime, endTime, isGap, isActive }: BlockRow, style: ClockStyle): string {
   const start = Date.parse(startTime);
-  const day = Temporal.Instant.fromEpochMilliseconds(start)
-    .toZonedDateTimeISO(style.timeZone)
-    .toPlainDate();
+  const day = wallTime(start, style).toPlainDate();
   const mark = isGap ? " gap" : isActive ? " now" : "";
   return `${day.toString()} ${timeText(start, style)} - ${timeText(Date.parse(endTime), style)}${mark}`;
 }
@@ -93,9 +95,9 @@ function nameOf({ startTime, endTime, isGap, isActive }: BlockRow): string {
 function activity({ endTime, burnRate, projection }: BlockRow, nowMs: number): string {
   const left = Math.max(0, Math.round((Date.parse(endTime) - nowMs) / MINUTE_MS));
   if (burnRate === null || projection === null) return `${left} minutes left.`;
-  const rate = Math.round(burnRate.tokensPerMinute).toLocaleString("en-US");
+  const rate = grouped(Math.round(burnRate.tokensPerMinute));
   return (
     `${left} minutes left; ${rate} tokens a minute, $${burnRate.costPerHour.toFixed(2)} an hour; ` +
-    `at the end ${projection.totalTokens.toLocaleString("en-US")} tokens, $${projection.totalCost.toFixed(2)}.`
+    `at the end ${grouped(projection.totalTokens)} tokens, $${projection.totalCost.toFixed(2)}.`
   );
 }

@@ -52,11 +52,11 @@ function periodCommand(period: Period): Command {
       ],
     ],
     run: async (context) => {
-      const { args, output, now } = context;
+      const { args, output } = context;
       using db = openDatabase(context, "read");
       const by = args["by"];
       const { rows, totals, unpricedModels } = reportPeriods(db, {
-        ...reportFlags(db, args, now()),
+        ...reportFlags(db, context),
         ...filterFlags(args),
         period,
         ...(typeof by === "string" ? { by: by as Dimension } : {}),

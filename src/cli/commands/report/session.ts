@@ -23,10 +23,10 @@ export const reportSession: Command = {
     ["usagedb report session --since 2026-02-01 --json", "{ session: [...], totals }"],
   ],
   run: async (context) => {
-    const { args, now, output } = context;
+    const { args, output } = context;
     using db = openDatabase(context, "read");
     const report = reportSessions(db, {
-      ...reportFlags(db, args, now()),
+      ...reportFlags(db, context),
       ...filterFlags(args),
     });
     const { printUsage } = await import("../../render-usage.ts");
