@@ -7,6 +7,8 @@ export const REPOSITORY: string = join(BENCH, "..");
 export const DATA: string = join(BENCH, ".data");
 export const MIGRATE_SCRIPT: string = join(REPOSITORY, "scripts/migrate.ts");
 export const USAGEDB: string = join(REPOSITORY, "src/cli/bin.ts");
+/** What the package starts when it is installed; `bun run build` writes it anew before a run. */
+export const INSTALLED: string = join(BENCH, ".data/program/core/bin.js");
 export const DBMATE: string = join(
   BENCH,
   "node_modules/@dbmate",

@@ -18,7 +18,7 @@ const AGENT_CORE = "core/agent";
 /** What a process of each begins with. */
 const BIN = "cli/bin.ts";
 const MAIN = "cli/main.ts";
-const AGENT_STARTS = ["cli/statusline-start.ts", "cli/hook-start.ts"];
+const AGENT_STARTS = ["cli/statusline-start.ts", "cli/hook-start.ts", "cli/migrate-start.ts"];
 /** Loaded lazily in the source, but by nearly every command, or by every report. */
 const REPORT_PARTS = [
   MAIN,

@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import { openUsageDb } from "../../src/usage-db.ts";
 import type { Benchmark } from "../contender.ts";
-import { floorScript, USAGEDB } from "../paths.ts";
+import { buildInstalled } from "../installed.ts";
+import { floorScript, INSTALLED, USAGEDB } from "../paths.ts";
 import { spawnTimed } from "../spawn.ts";
 
 /** Hours with usage: none, and seven years of working days. */
@@ -23,24 +24,29 @@ export const agent: Benchmark = {
   description: "usagedb statusline and usagedb hook, whole process",
   needsPeers: false,
   run: async ({ folder, measure }) => {
+    buildInstalled();
     for (const hours of SIZES) {
       const file = join(folder, `${hours}.db`);
       writeHistory(file, hours);
       let events = 0;
-      const run = (command: string, stdin: () => string, expect: RegExp) => ({
-        name: `usagedb ${command}`,
-        run: () => spawnTimed([...BUN, USAGEDB, command, "--db", file], { stdin: stdin(), expect }),
-      });
+      const run = (command: string, stdin: () => string, expect: RegExp) =>
+        [USAGEDB, INSTALLED].map((program) => ({
+          name: program === INSTALLED ? `usagedb ${command}, installed` : `usagedb ${command}`,
+          run: () =>
+            spawnTimed([...BUN, program, command, "--db", file], { stdin: stdin(), expect }),
+        }));
       await measure({
         name: `${hours} hours of history`,
         contenders: [
           { name: "an empty program", run: () => spawnTimed([...BUN, floorScript("empty")]) },
-          run("statusline", status, /^Opus 4.6 .* today/),
-          run("hook", () => event(events++), /^$/),
+          ...run("statusline", status, /^Opus 4.6 .* today/),
+          ...run("hook", () => event(events++), /^$/),
         ],
         budgets: {
           "usagedb statusline": [{ atMost: STATUS_AT_MOST }],
+          "usagedb statusline, installed": [{ atMost: STATUS_AT_MOST }],
           "usagedb hook": [{ atMost: HOOK_AT_MOST }],
+          "usagedb hook, installed": [{ atMost: HOOK_AT_MOST }],
         },
       });
     }

@@ -1,6 +1,6 @@
 /** Nothing to do, as a whole process: what every deploy and every start of a script pays. */
 import { join } from "node:path";
-import type { Benchmark, Contender } from "../contender.ts";
+import type { Benchmark, Budget, Contender } from "../contender.ts";
 import {
   syntheticMigrations,
   writeDrizzleFolder,
@@ -8,7 +8,8 @@ import {
   writePlainFiles,
   writeSectionFiles,
 } from "../migration-set.ts";
-import { DBMATE, floorScript, MIGRATE_SCRIPT, peerScript } from "../paths.ts";
+import { buildInstalled } from "../installed.ts";
+import { DBMATE, floorScript, INSTALLED, MIGRATE_SCRIPT, peerScript } from "../paths.ts";
 import { type SpawnOptions, spawnTimed } from "../spawn.ts";
 
 const SIZES = [
@@ -24,6 +25,7 @@ export const noop: Benchmark = {
   description: "bun scripts/migrate.ts with nothing pending, whole process",
   needsPeers: true,
   run: async ({ folder, measure, note }) => {
+    buildInstalled();
     for (const { count, atMost } of SIZES) {
       note(`applying ${count} migrations with every tool`);
       const at = join(folder, String(count));
@@ -47,6 +49,11 @@ export const noop: Benchmark = {
           [process.execPath, MIGRATE_SCRIPT, "--dir", sections, "--db", file("usagedb")],
           { expect: /^Nothing to do: / },
         ),
+        ready(
+          "usagedb, installed",
+          [process.execPath, INSTALLED, "migrate", "--dir", sections, "--db", file("installed")],
+          { expect: /^Nothing to do: / },
+        ),
         ready("dbmate", [...dbmate, "--migrations-dir", sections, "up"]),
         ready("drizzle", [
           process.execPath,
@@ -60,19 +67,19 @@ export const noop: Benchmark = {
       await measure({
         name: `no-op, ${count} migrations`,
         contenders,
-        budgets: {
-          usagedb: [
-            { atMost },
-            { against: "dbmate", atMost: 1 },
-            { against: "drizzle", atMost: 1 / 3, text: "≤ 1/3 drizzle" },
-            { against: "kysely", atMost: 1 / 7, text: "≤ 1/7 kysely" },
-            { against: "umzug", atMost: 1 / 7, text: "≤ 1/7 umzug" },
-          ],
-        },
+        budgets: { usagedb: budgets(atMost), "usagedb, installed": budgets(atMost) },
       });
     }
   },
 };
+
+const budgets = (atMost: number): Budget[] => [
+  { atMost },
+  { against: "dbmate", atMost: 1 },
+  { against: "drizzle", atMost: 1 / 3, text: "≤ 1/3 drizzle" },
+  { against: "kysely", atMost: 1 / 7, text: "≤ 1/7 kysely" },
+  { against: "umzug", atMost: 1 / 7, text: "≤ 1/7 umzug" },
+];
 
 /** A contender whose migrations have been applied already. */
 function ready(name: string, cmd: readonly string[], options: SpawnOptions = {}): Contender {

@@ -7,7 +7,8 @@ import { reportSessions } from "../../src/report/sessions.ts";
 import { openUsageDb, type UsageDb } from "../../src/usage-db.ts";
 import type { Benchmark, Contender } from "../contender.ts";
 import { timed } from "../measure.ts";
-import { BENCH, floorScript, REPOSITORY, USAGEDB } from "../paths.ts";
+import { buildInstalled } from "../installed.ts";
+import { BENCH, floorScript, INSTALLED, REPOSITORY, USAGEDB } from "../paths.ts";
 import { spawnTimed } from "../spawn.ts";
 
 /** `USAGEDB_BENCH_USAGE_MB`; with 1000 and more a file has the usual 700 kB, and there are fewer rounds. */
@@ -32,6 +33,7 @@ export const usage: Benchmark = {
     const transcripts = join(folder, "transcripts");
     const size = ["--mb", String(MEGABYTES), "--sessions", String(SESSIONS), "--seed", "1"];
     spawnTimed([process.execPath, script, "--out", transcripts, ...size]);
+    buildInstalled();
     const env = { CLAUDE_CONFIG_DIR: transcripts, HOME: folder };
     const ccusage = ccusageBinary();
     const fresh = join(folder, "fresh.db");
@@ -69,14 +71,16 @@ export const usage: Benchmark = {
           name: "usagedb sync, nothing new",
           run: () => spawnTimed(command("sync", "--db", known), { env, expect: /Nothing new/ }),
         },
-        ...["daily", "monthly", "session", "blocks"].map((kind): Contender => ({
-          name: `usagedb report ${kind}`,
-          run: () =>
-            spawnTimed(command("report", kind, "--db", known, "--json"), {
-              env,
-              expect: /totalCost/,
-            }),
-        })),
+        ...["daily", "monthly", "session", "blocks"].flatMap((kind) =>
+          [USAGEDB, INSTALLED].map((program): Contender => ({
+            name: `usagedb report ${kind}${program === INSTALLED ? ", installed" : ""}`,
+            run: () =>
+              spawnTimed([process.execPath, program, "report", kind, "--db", known, "--json"], {
+                env,
+                expect: /totalCost/,
+              }),
+          })),
+        ),
         {
           name: "bun, one empty script",
           run: () => spawnTimed([process.execPath, floorScript("empty")]),

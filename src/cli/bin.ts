@@ -1,5 +1,5 @@
 #!/usr/bin/env -S bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null
-/** The `usagedb` program. What an agent runs at every step starts with a few modules; all else with the whole. */
+/** The `usagedb` program. What runs at every step or start begins with a few modules; all else with the whole. */
 const argv = process.argv.slice(2);
 const [command, ...rest] = argv;
 
@@ -9,6 +9,10 @@ if (command === "statusline") {
 } else if (command === "hook") {
   const { startHook } = await import("./hook-start.ts");
   process.exitCode = await startHook(rest, process.env);
+} else if (command === "migrate") {
+  const { startMigrate } = await import("./migrate-start.ts");
+  const program = "usagedb migrate";
+  process.exitCode = await startMigrate({ argv: rest, env: process.env, program });
 } else {
   const { GUEST_FLAG } = await import("./guest-flag.ts");
   if (command === GUEST_FLAG) await (await import("./guest-process.ts")).beGuest();
