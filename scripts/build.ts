@@ -19,6 +19,8 @@ const AGENT_CORE = "core/agent";
 const BIN = "cli/bin.ts";
 const MAIN = "cli/main.ts";
 const AGENT_STARTS = ["cli/statusline-start.ts", "cli/hook-start.ts", "cli/migrate-start.ts"];
+/** What some of them load lazily; the rest of the core need not be read for it. */
+const AGENT_PARTS = ["engine/sqlite/file-links.ts"];
 /** Loaded lazily in the source, but by nearly every command, or by every report. */
 const REPORT_PARTS = [
   MAIN,
@@ -65,7 +67,7 @@ function withImports(modules: readonly string[]): Set<string> {
 }
 
 const reportModules = withImports(REPORT_PARTS);
-const agentModules = withImports(AGENT_STARTS);
+const agentModules = withImports([...AGENT_STARTS, ...AGENT_PARTS]);
 const coreOf = (module: string): string | null => {
   if (agentModules.has(module)) return AGENT_CORE;
   return reportModules.has(module) ? REPORT_CORE : null;
@@ -104,7 +106,8 @@ const lazyModules = new Set(
 
 /** Where a lazy import finds its module in the built form; null where it is imported at once instead. */
 function lazyTarget(module: string, importer: string): string | null {
-  if (AGENT_STARTS.includes(module)) return `core/${basename(module, ".ts")}.js`;
+  if ([...AGENT_STARTS, ...AGENT_PARTS].includes(module))
+    return `core/${basename(module, ".ts")}.js`;
   if (module === MAIN) return `${REPORT_CORE}.js`;
   const isAtOnce = coreOf(importer) === REPORT_CORE && coreOf(module) !== null;
   return !isAtOnce ? module.replace(/\.ts$/, ".js") : null;
@@ -181,10 +184,13 @@ async function bundle(entrypoints: string[], isCore: boolean): Promise<Bun.Build
 const folder = process.argv[2] ?? join(ROOT, "dist/program");
 rmSync(folder, { recursive: true, force: true });
 const parts = [...lazyModules].filter(
-  (module) => module !== MAIN && !AGENT_STARTS.includes(module),
+  (module) => module !== MAIN && ![...AGENT_STARTS, ...AGENT_PARTS].includes(module),
 );
 const outputs = [
-  ...(await bundle([...[BIN, ...AGENT_STARTS].map(at), ...Object.keys(cores)], true)),
+  ...(await bundle(
+    [...[BIN, ...AGENT_STARTS, ...AGENT_PARTS].map(at), ...Object.keys(cores)],
+    true,
+  )),
   ...(await bundle(parts.map(at), false)),
 ];
 for (const output of outputs) {
