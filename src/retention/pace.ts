@@ -6,19 +6,21 @@ import { checkpoint, checkpointPassively, walPages } from "../engine/sqlite/chec
 import type { Connection } from "../engine/sqlite/connection.ts";
 
 /**
- * Short and often. Who waits for SQLite's lock looks again after 1, 3, 8 and 18 ms: what is held for 3 ms is waited for
- * hardly longer, what is held for 9 ms is waited for twice as long. Most of a chunk's time goes into writing its pages,
- * and up to a thousand rows their number grows with the rows, so that small chunks cost no more.
+ * Who waits for SQLite's lock looks again after 1, 3, 8, 18 and 33 ms. A chunk of 4 to 8 ms is waited for at most until
+ * the fourth look, and a pause of 18 ms lets everybody have one before the next chunk; shorter pauses make eight writers
+ * miss it. Smaller chunks cost more: the pages of their indexes are written again by the next.
  */
-const MIN_PAUSE_MS = 2;
-const TARGET_MS = { min: 2, max: 4 };
+const MIN_PAUSE_MS = 18;
+const PAUSE_SHARE = 2;
+const TARGET_MS = { min: 4, max: 8 };
 const DEFAULT_CHUNK_ROWS = { min: 50, max: 1000 };
 const FIRST_CHUNK_ROWS = 200;
-/** From 1,000 pages on, the next writer moves the WAL and waits for it: this has to be sooner, and waits for nobody. */
-const PASSIVE_PAGES = 700;
-/** Where writers never pause, a WAL is never moved whole: then they have to wait for once. 2,000 pages are 8 MB. */
-const TRUNCATE_PAGES = 2000;
-const CHECKPOINT_WAIT_MS = 20;
+/**
+ * From 1,000 pages on, each writer that commits moves the WAL and waits for its two flushes: it has to be moved and begun
+ * anew before, and more often is cheaper for others than in larger parts.
+ */
+const CHECKPOINT_PAGES = 400;
+const CHECKPOINT_WAIT_MS = 15;
 /** How long one attempt at the write lock may hold the thread, and how long to go on trying. */
 const LOCK_WAIT_MS = 10;
 const LOCK_RETRY_MS = { min: 5, max: 30 };
@@ -69,15 +71,15 @@ export class Pace {
   }
 
   /**
-   * Pauses after a chunk: at least 2 ms, and at least as long as the chunk took, so that others have the lock for
-   * half of the time. Checkpoints when it is due.
+   * Pauses after a chunk: at least 18 ms, and at least twice as long as the chunk took, so that others have the lock
+   * for two thirds of the time. Checkpoints when it is due.
    * @param tookMs how long the chunk had the lock; what the last `write` took when left out.
    * @returns false when the job's time is over: it returns `partial` then.
    * @throws {OperationError} CANCELLED when the signal says so.
    */
   async after(tookMs: number = this.#writeMs): Promise<boolean> {
     this.#count(tookMs);
-    const pauseMs = Math.max(MIN_PAUSE_MS, tookMs);
+    const pauseMs = pauseAfter(tookMs);
     if (pauseMs >= this.remainingMs) {
       this.refuseCancelled();
       return false;
@@ -114,7 +116,7 @@ export class Pace {
   /** The same without promises: blocks the thread for the pause. */
   afterSync(): void {
     this.#count(this.#writeMs);
-    Bun.sleepSync(Math.max(MIN_PAUSE_MS, this.#writeMs));
+    Bun.sleepSync(pauseAfter(this.#writeMs));
   }
 
   /** Moves the WAL into the database now; a busy answer is counted. */
@@ -133,12 +135,16 @@ export class Pace {
 
   #count(tookMs: number): void {
     this.#adapt(tookMs);
-    if (walPages(this.#connection) < PASSIVE_PAGES * this.#patience) return;
-    const { walPages: pages } = checkpointPassively(this.#connection);
-    if (pages < TRUNCATE_PAGES * this.#patience) return;
+    if (walPages(this.#connection) >= CHECKPOINT_PAGES * this.#patience) this.#shortenWal();
+  }
+
+  /** Most is moved while others write; only for what they added meanwhile do they have to wait. */
+  #shortenWal(): void {
+    const { walPages: pages, movedPages } = checkpointPassively(this.#connection);
     const busy = this.#busyCheckpoints;
-    this.checkpoint();
-    // A long reader: asking again after each chunk would be in vain.
+    if (movedPages < pages) this.#busyCheckpoints++;
+    else this.checkpoint();
+    // A long reader: asking again after each chunk would be in vain, and writers would wait for it as well.
     this.#patience = this.#busyCheckpoints > busy ? this.#patience * 2 : 1;
   }
 
@@ -168,3 +174,5 @@ export class Pace {
     this.refuseCancelled();
   }
 }
+
+const pauseAfter = (tookMs: number): number => Math.max(MIN_PAUSE_MS, tookMs * PAUSE_SHARE);

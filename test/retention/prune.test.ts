@@ -277,7 +277,8 @@ describe("pruneSnapshotsSync()", () => {
     reader.connection.readOnce("SELECT count(*) FROM usage_snapshots");
     const report = pruneSnapshotsSync(clocked.db, { olderThanMs: 30 * DAY });
     reader.connection.runOnce("COMMIT");
-    expect(report).toMatchObject({ deleted: 21_000, busyCheckpoints: 1 });
+    expect(report.deleted).toBe(21_000);
+    expect(report.busyCheckpoints).toBeGreaterThan(0);
   });
 });
 
