@@ -401,13 +401,11 @@ SELECT count(*) FROM usage_snapshots WHERE timestamp < ?;
 SELECT id FROM usage_snapshots WHERE timestamp < ?2 ORDER BY timestamp LIMIT ?3;
 
 -- query: a chunk of snapshots to fold
--- expect: SEARCH usage_snapshots USING INTEGER PRIMARY KEY (rowid=?)
--- expect: LIST SUBQUERY 1
--- expect:   SCAN json_each VIRTUAL TABLE INDEX 1:
+-- expect: SEARCH usage_snapshots USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)
 SELECT count(*), sum(CASE WHEN octet_length(snapshot_data) < 48 AND snapshot_data GLOB '{"usagedb_compacted":[1-9]*}'
 THEN CAST(snapshot_data ->> '$.usagedb_compacted' AS INTEGER) ELSE octet_length(snapshot_data) END), min(timestamp), max(timestamp)
  FROM usage_snapshots
- WHERE id IN (SELECT value FROM json_each(?1)) AND timestamp < ?2;
+ WHERE id BETWEEN ?1 ->> '$[0]' AND ?1 ->> '$[#-1]' AND timestamp < ?2;
 
 -- query: the sums of folded snapshots
 -- expect: SEARCH usage_snapshot_rollups USING PRIMARY KEY (day>? AND day<?)
