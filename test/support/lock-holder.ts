@@ -2,6 +2,8 @@
 import { Database } from "bun:sqlite";
 
 const db = new Database(process.argv[2] ?? "", { readwrite: true });
+// Whoever is about to be kept out may be writing at this moment.
+db.run("PRAGMA busy_timeout = 5000");
 db.run("BEGIN IMMEDIATE");
 console.log("locked");
 await Bun.stdin.text();
