@@ -23,6 +23,7 @@ import { verifyRollups } from "./report/verify.ts";
 import { checkFunction, checkKeys } from "./store/checks.ts";
 import { ownMigrations } from "./store/schema.ts";
 import { rebuildMissingHours } from "./store/rebuild-hours.ts";
+import { isPlausibleTime } from "./store/time-columns.ts";
 import { rebuildMissingTotals } from "./store/rebuild-totals.ts";
 import { openUsageDb, type UsageDb } from "./usage-db.ts";
 
@@ -53,6 +54,8 @@ export interface RecoverReport extends TablesBalance, FoundVersion {
   } | null;
   /** Where rows stand that could not be saved; null when there are none. */
   readonly refusedFile: string | null;
+  /** True when what is kept how long was lost in part; those rules are switched off, so that nothing is deleted. */
+  readonly policiesSwitchedOff: boolean;
   /** Hours that were lost and could be summed anew from messages. */
   readonly hoursRebuilt: number;
   /** The same of sessions' totals. */
@@ -128,7 +131,11 @@ function recoverInto(
   }
 }
 
-interface FilledDraft extends TablesBalance {
+interface FilledTables extends TablesBalance {
+  readonly policiesSwitchedOff: boolean;
+}
+
+interface FilledDraft extends FilledTables {
   readonly hoursRebuilt: number;
   readonly totalsRebuilt: number;
   readonly differences: readonly string[];
@@ -175,25 +182,40 @@ function fillTables(
     side,
     options,
   }: { readonly file: DamagedFile; readonly side: SideFile; readonly options: RecoverOptions },
-): TablesBalance {
+): FilledTables {
   connection.runOnce("PRAGMA foreign_keys = OFF");
   try {
+    const now = options.now?.() ?? Date.now();
     return connection.transaction(() => {
       const prefilled = takePrefilled(connection);
       const balance = recoverTables(file, connection, {
         side,
         except: ENGINE_TABLES,
+        isPlausible: isPlausibleTime,
         ...(options.onTable === undefined ? {} : { onTable: options.onTable }),
       });
+      let policiesSwitchedOff = false;
       // What a new database begins with stands in where the damaged one's is lost.
-      for (const { table, isWhole, read } of balance.tables)
-        if (!isWhole || read === 0) putBack(connection, table, prefilled.get(table) ?? []);
-      return balance;
+      for (const { table, isWhole, read } of balance.tables) {
+        if (isWhole && read > 0) continue;
+        const rows = prefilled.get(table) ?? [];
+        const isPolicies = table === POLICIES_TABLE;
+        const added = putBack(connection, table, isPolicies ? rows.map(switchedOff(now)) : rows);
+        if (isPolicies) policiesSwitchedOff = added > 0;
+      }
+      return { ...balance, policiesSwitchedOff };
     }, "recover rows");
   } finally {
     connection.runOnce("PRAGMA foreign_keys = ON");
   }
 }
+
+const POLICIES_TABLE = "retention_policies";
+
+/** Whoever kept something for longer than usual would lose it by the usual policy. */
+const switchedOff =
+  (now: number) =>
+  ([subject = null, rule = null]: readonly Binding[]): Binding[] => [subject, rule, null, now];
 
 /** Rows that migrations put into a new database: settings, for example. */
 function takePrefilled(connection: Connection): Map<string, Binding[][]> {
@@ -212,13 +234,16 @@ function takePrefilled(connection: Connection): Map<string, Binding[][]> {
   return taken;
 }
 
-function putBack(connection: Connection, table: string, rows: readonly Binding[][]): void {
+/** Returns how many were not there. */
+function putBack(connection: Connection, table: string, rows: readonly Binding[][]): number {
+  let added = 0;
   for (const row of rows) {
     const places = row.map(() => "?").join(", ");
-    connection
+    added += connection
       .prepare(`INSERT OR IGNORE INTO ${quoteIdentifier(table)} VALUES (${places})`, "recover rows")
-      .run(...row);
+      .run(...row).changes;
   }
+  return added;
 }
 
 /** The new file is held to what the old one no longer is. */

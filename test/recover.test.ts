@@ -1,15 +1,38 @@
-import { describe, expect, it } from "bun:test";
+import { afterAll, describe, expect, it } from "bun:test";
 import { cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { openUsageDb, recoverDatabase, type RecoverReport } from "../src/index.ts";
 import { openConnection } from "../src/engine/sqlite/open.ts";
 import { verifyRollups } from "../src/index.ts";
 import { DamagedBytes, fillDatabase, rowsOf, settle } from "./support/damaged.ts";
 import { codeOf, errorOf } from "./support/error-of.ts";
+import { fillMaintained } from "./support/maintained.ts";
 import { chance, FAULT_ROUNDS } from "./support/fault-rounds.ts";
 import { tempFolder } from "./support/temp-folder.ts";
 import { NOON } from "./support/usage-db.ts";
 
 const PAGE = 4096;
+
+/** Filled once; each test damages a copy of its own. */
+const templates = tempFolder();
+afterAll(() => templates[Symbol.dispose]());
+
+function copyFilled(path: string): void {
+  const template = templates.at("filled.db");
+  if (!existsSync(template)) {
+    fillDatabase(template);
+    settle(template);
+  }
+  cpSync(template, path);
+}
+
+async function copyMaintained(path: string): Promise<void> {
+  const template = templates.at("maintained.db");
+  if (!existsSync(template)) {
+    await fillMaintained(template);
+    settle(template);
+  }
+  cpSync(template, path);
+}
 
 function hashOf(path: string): string {
   return new Bun.CryptoHasher("sha256").update(readFileSync(path)).digest("hex");
@@ -56,10 +79,21 @@ const zeroPages = (path: string, pages: readonly number[]): void => {
   for (const page of pages) bytes.zero((page - 1) * PAGE, PAGE);
 };
 
+/** What readers see of texts and of 64-bit hashes, exactly. */
+function saidOf(path: string): { payloads: string[]; hashes: unknown[] } {
+  using db = openUsageDb(path, { mode: "read", now: () => NOON });
+  const hashes = ["event_fold_keys", "usage_message_fold_keys"].map((table) =>
+    db.connection.readOnce(
+      `SELECT group_concat(key, ' ') FROM (SELECT ${table === "event_fold_keys" ? "event_hash" : "message_hash"} AS key FROM ${table} ORDER BY 1)`,
+    ),
+  );
+  return { payloads: db.events.after(0).map(({ payload }) => JSON.stringify(payload)), hashes };
+}
+
 describe("recoverDatabase()", () => {
   it("copies a sound database whole, with its WAL, and never touches it", () => {
     using folder = tempFolder();
-    fillDatabase(folder.at("live.db"));
+    copyFilled(folder.at("live.db"));
     using open = openConnection(folder.at("live.db"), { mode: "existing" });
     open.runOnce("PRAGMA wal_autocheckpoint = 0");
     open.runOnce("INSERT INTO sessions (session_id) VALUES ('only in the WAL')");
@@ -90,14 +124,14 @@ describe("recoverDatabase()", () => {
 
   it("leaves nothing beside the new file", () => {
     using folder = tempFolder();
-    fillDatabase(folder.at("usage.db"));
+    copyFilled(folder.at("usage.db"));
     recoverDatabase(folder.at("usage.db"), folder.at("saved.db"));
     expect(readdirSync(folder.path).sort()).toEqual(["saved.db", "usage.db"]);
   });
 
   it("refuses to read a file that this process has open, whose locks it would take away", () => {
     using folder = tempFolder();
-    fillDatabase(folder.at("usage.db"));
+    copyFilled(folder.at("usage.db"));
     using _ = openConnection(folder.at("usage.db"), { mode: "existing" });
     expect(codeOf(() => recoverDatabase(folder.at("usage.db"), folder.at("saved.db")))).toBe(
       "DATABASE_BUSY",
@@ -107,7 +141,7 @@ describe("recoverDatabase()", () => {
   it("loses only the rows of leaves that are gone, and says how many", () => {
     using folder = tempFolder();
     const path = folder.at("usage.db");
-    fillDatabase(path);
+    copyFilled(path);
     settle(path);
     const original = rowsOf(path);
     const leaves = leavesOf(path, "usage_snapshots");
@@ -160,7 +194,7 @@ describe("recoverDatabase()", () => {
   it("finds everything without the first page, by the pointer map and by the shape of the rows", () => {
     using folder = tempFolder();
     const path = folder.at("usage.db");
-    fillDatabase(path);
+    copyFilled(path);
     settle(path);
     const original = rowsOf(path);
     zeroPages(path, [1]);
@@ -176,7 +210,7 @@ describe("recoverDatabase()", () => {
   ])("finds everything under a header with %s", (_, at, wrong) => {
     using folder = tempFolder();
     const path = folder.at("usage.db");
-    fillDatabase(path);
+    copyFilled(path);
     settle(path);
     const original = rowsOf(path);
     {
@@ -190,7 +224,7 @@ describe("recoverDatabase()", () => {
   it("does not bring back what was deleted, even without the list of free pages", () => {
     using folder = tempFolder();
     const path = folder.at("usage.db");
-    fillDatabase(path);
+    copyFilled(path);
     {
       using connection = openConnection(path, { mode: "existing" });
       connection.runOnce("DELETE FROM events WHERE id > 100");
@@ -207,7 +241,7 @@ describe("recoverDatabase()", () => {
   it("tells tables by their rows when no page of the schema is left", () => {
     using folder = tempFolder();
     const path = folder.at("usage.db");
-    fillDatabase(path);
+    copyFilled(path);
     settle(path);
     const original = rowsOf(path);
     zeroPages(path, [1, ...leavesOf(path, "sqlite_schema")]);
@@ -217,10 +251,61 @@ describe("recoverDatabase()", () => {
     expect({ lost, aside: report.strayRows }).toEqual({ lost: [], aside: 0 });
   });
 
+  it("saves what maintenance left, with every table filled, and expands what was compacted", async () => {
+    using folder = tempFolder();
+    const path = folder.at("usage.db");
+    await copyMaintained(path);
+    settle(path);
+    const original = rowsOf(path);
+    expect([...original].filter(([, rows]) => rows.size === 0)).toEqual([]);
+    const said = saidOf(path);
+    const report = recoverDatabase(path, folder.at("saved.db"), { now: () => NOON });
+    expect(report).toMatchObject({ isWhole: true, strayRows: 0, differences: [] });
+    expect(compare(original, folder.at("saved.db"))).toEqual({ lost: [], invented: [] });
+    expect(saidOf(folder.at("saved.db"))).toEqual(said);
+    expect(said.payloads.some((text) => text.length > 1000)).toBe(true);
+  });
+
+  it.each(["the first page", "every page of the schema"])(
+    "puts aside what it cannot tell, and invents nothing, after maintenance and without %s",
+    async (gone) => {
+      using folder = tempFolder();
+      const path = folder.at("usage.db");
+      await copyMaintained(path);
+      settle(path);
+      const original = rowsOf(path);
+      zeroPages(path, gone === "the first page" ? [1] : [1, ...leavesOf(path, "sqlite_schema")]);
+      const report = recoverDatabase(path, folder.at("saved.db"), { now: () => NOON });
+      const { lost, invented } = compare(original, folder.at("saved.db"));
+      // What was lost stands in the side file, row by row.
+      expect({ lost: lost.length, invented }).toEqual({ lost: report.strayRows, invented: [] });
+    },
+  );
+
+  it.each([
+    "events",
+    "usage_message_folds",
+    "usage_message_fold_keys",
+    "retention_policies",
+    "usage_forgotten",
+  ])("invents nothing when every page of %s is gone after maintenance", async (name) => {
+    using folder = tempFolder();
+    const path = folder.at("usage.db");
+    await copyMaintained(path);
+    settle(path);
+    const original = rowsOf(path);
+    zeroPages(path, [rootOf(path, name), ...leavesOf(path, name)]);
+    const report = recoverDatabase(path, folder.at("saved.db"), { now: () => NOON });
+    const { lost, invented } = compare(original, folder.at("saved.db"));
+    expect(report.isWhole).toBe(false);
+    expect(lost.filter((row) => !row.startsWith(`${name} `))).toEqual([]);
+    expect(invented.filter((row) => !isSwitchedOff(row))).toEqual([]);
+  });
+
   it("reads a file that was cut off as far as it goes", () => {
     using folder = tempFolder();
     const path = folder.at("usage.db");
-    fillDatabase(path);
+    copyFilled(path);
     settle(path);
     const original = rowsOf(path);
     {
@@ -236,7 +321,7 @@ describe("recoverDatabase()", () => {
   it("passes over a WAL of junk, and what comes after the last whole commit, and says so", () => {
     using folder = tempFolder();
     const path = folder.at("usage.db");
-    fillDatabase(path);
+    copyFilled(path);
     settle(path);
     const original = rowsOf(path);
     writeFileSync(`${path}-wal`, Buffer.alloc(40_000, 7));
@@ -250,7 +335,7 @@ describe("recoverDatabase()", () => {
     (how) => {
       using folder = tempFolder();
       const path = folder.at("live.db");
-      fillDatabase(path);
+      copyFilled(path);
       settle(path);
       using open = openConnection(path, { mode: "existing" });
       open.runOnce("PRAGMA wal_autocheckpoint = 0");
@@ -281,7 +366,7 @@ describe("recoverDatabase()", () => {
   it("puts rows aside that no constraint lets in, and keeps every value of them", () => {
     using folder = tempFolder();
     const path = folder.at("usage.db");
-    fillDatabase(path);
+    copyFilled(path);
     {
       using connection = openConnection(path, { mode: "existing" });
       connection.runOnce("PRAGMA ignore_check_constraints = ON");
@@ -315,7 +400,7 @@ describe("recoverDatabase()", () => {
   it("tells where hours and messages disagree afterwards", () => {
     using folder = tempFolder();
     const path = folder.at("usage.db");
-    fillDatabase(path);
+    copyFilled(path);
     settle(path);
     zeroPages(path, leavesOf(path, "usage_message_rows").slice(1, 2));
     const report = recoverDatabase(path, folder.at("saved.db"), { now: () => NOON });
@@ -367,7 +452,7 @@ describe("recoverDatabase()", () => {
     expect(codeOf(() => recoverDatabase(folder.at("other.db"), folder.at("saved.db")))).toBe(
       "DATABASE_FOREIGN",
     );
-    fillDatabase(folder.at("usage.db"));
+    copyFilled(folder.at("usage.db"));
     writeFileSync(folder.at("saved.db"), "mine");
     expect(codeOf(() => recoverDatabase(folder.at("usage.db"), folder.at("saved.db")))).toBe(
       "BACKUP_TARGET_INVALID",
@@ -378,7 +463,7 @@ describe("recoverDatabase()", () => {
   it("says when nothing can be saved, and makes no file", () => {
     using folder = tempFolder();
     const path = folder.at("usage.db");
-    fillDatabase(path);
+    copyFilled(path);
     settle(path);
     {
       using bytes = new DamagedBytes(path);
@@ -393,16 +478,21 @@ describe("recoverDatabase()", () => {
   // bytes were flipped; every row that SQLite itself reads by a plain scan is saved or put aside.
   it(
     "invents nothing and misses nothing that SQLite can read, whatever the damage",
-    () => {
+    async () => {
       const dice = chance();
       using folder = tempFolder();
       for (let round = 0; round < 5 * FAULT_ROUNDS; round++) {
-        const pageSize = [512, 1024, 4096, 65_536][Math.floor(dice.next() * 4)] ?? 4096;
+        const isMaintained = round % 2 === 1;
+        const sizes = isMaintained ? [PAGE] : [512, 1024, PAGE, 65_536];
+        const pageSize = sizes[Math.floor(dice.next() * sizes.length)] ?? PAGE;
         const path = folder.at(`usage-${round}.db`);
-        fillDatabase(path, { pageSize, rows: 80, sessions: 12 });
+        if (isMaintained) await copyMaintained(path);
+        else fillDatabase(path, { pageSize, rows: 80, sessions: 12 });
         settle(path);
         const original = rowsOf(path);
         const isFlipped = dice.next() < 0.4;
+        const hidesSchema = dice.next() < 0.5;
+        const schemaPages = [1, ...leavesOf(path, "sqlite_schema")];
         {
           using bytes = new DamagedBytes(path);
           const pages = Math.floor(bytes.sizeBytes / pageSize);
@@ -411,6 +501,8 @@ describe("recoverDatabase()", () => {
             if (isFlipped) bytes.flip(page * pageSize + Math.floor(dice.next() * pageSize));
             else bytes.zero(page * pageSize, pageSize);
           }
+          if (hidesSchema)
+            for (const page of schemaPages) bytes.zero((page - 1) * pageSize, pageSize);
         }
         const before = hashOf(path);
         const context = `USAGEDB_FAULT_SEED=${dice.seed} round ${round} page size ${pageSize}`;
@@ -441,7 +533,12 @@ describe("recoverDatabase()", () => {
 });
 
 /** A session of which only the id is left, entered because others point at it; settings that a new database begins with. */
-const isStandIn = (row: string): boolean => /^(sessions|usage_config) /.test(row);
+const isStandIn = (row: string): boolean =>
+  /^(sessions|usage_config) /.test(row) || isSwitchedOff(row);
+
+/** What is kept how long is not known any more, so everything is kept. */
+const isSwitchedOff = (row: string): boolean =>
+  row.startsWith("retention_policies ") && row.endsWith(`,null,${NOON}]`);
 
 /** Rows that a plain scan of the damaged file gives and that are neither in the new file nor in the side file. */
 function missedRows(damaged: string, saved: string): string[] {

@@ -42,7 +42,11 @@ function remarksOf(report: RecoverReport): string[] {
   lines.push(...walLines(report));
   for (const table of report.tables) lines.push(...tableLines(table));
   if (report.strayRows > 0)
-    lines.push(`${report.strayRows} row(s) of tables that are not known were put aside.`);
+    lines.push(`${report.strayRows} row(s) that belong to no table for sure were put aside.`);
+  if (report.policiesSwitchedOff)
+    lines.push(
+      "What is kept how long was lost in part: those rules are switched off, nothing goes by them; `usagedb config retention` shows and sets them.",
+    );
   if (report.hoursRebuilt > 0)
     lines.push(`${report.hoursRebuilt} lost hour(s) were summed anew from the messages.`);
   if (report.totalsRebuilt > 0)

@@ -5,7 +5,7 @@ import { DEFAULT_BUSY_TIMEOUT_MS, IN_MEMORY } from "../engine/sqlite/open.ts";
 import { quoteIdentifier } from "../engine/sqlite/quote.ts";
 import { SideProcess, type SideStatement } from "../engine/sqlite/side/side-process.ts";
 import type { JobContext, JobResult, MaintenanceJob } from "./job.ts";
-import { timeColumns } from "./time-columns.ts";
+import { timeColumns } from "../store/time-columns.ts";
 import { withinTime } from "./within-time.ts";
 
 const WEEK_MS = 7 * 86_400_000;

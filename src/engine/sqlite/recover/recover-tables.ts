@@ -2,16 +2,20 @@
 import type { Connection } from "../connection.ts";
 import type { TableBalance } from "./balance.ts";
 import type { DamagedFile } from "./damaged-file.ts";
+import { type IndexShape, type IsPlausible, readIndexShapes } from "./index-shape.ts";
 import { mendReferences } from "./mend-references.ts";
 import type { Orphans } from "./page-map.ts";
+import type { RecordValue } from "./record.ts";
 import { type FoundRow, RowSink } from "./row-sink.ts";
 import type { SideFile } from "./side-file.ts";
-import { readShapes, rowOfRecord, type TableShape } from "./table-shape.ts";
+import { readShapes, rowOfRecord, STATISTICS_SHAPE, type TableShape } from "./table-shape.ts";
 import { cellsOf, type FoundCell, readTreePage, type TreeFamily } from "./tree-page.ts";
 
 export interface RecoverTablesOptions {
   /** Tables that are filled by other means. */
   readonly except: readonly string[];
+  /** By which rows are told from entries of an index where no schema tells them apart. */
+  readonly isPlausible?: IsPlausible;
   readonly onTable?: (table: string, done: number, total: number) => void;
 }
 
@@ -28,12 +32,18 @@ const SAMPLE_ROWS = 40;
 export function recoverTables(
   file: DamagedFile,
   target: Connection,
-  { side, except, onTable }: RecoverTablesOptions & { readonly side: SideFile },
+  {
+    side,
+    except,
+    isPlausible = () => true,
+    onTable,
+  }: RecoverTablesOptions & { readonly side: SideFile },
 ): TablesBalance {
   const all = [...readShapes(target).values()];
   const shapes = all.filter(({ name }) => !except.includes(name));
-  const others = all.filter(({ name }) => except.includes(name));
-  const work = new Recovery(file, { target, side, shapes, others });
+  const others = [...all.filter(({ name }) => except.includes(name)), STATISTICS_SHAPE];
+  const indexes = readIndexShapes(target, all, { isPlausible, elsewhere: except });
+  const work = new Recovery(file, { target, side, shapes, others, indexes });
   for (const [index, shape] of shapes.entries()) {
     onTable?.(shape.name, index, shapes.length);
     work.readTable(shape);
@@ -50,6 +60,12 @@ interface RecoveryParts {
   readonly shapes: readonly TableShape[];
   /** Of tables that are filled by other means. */
   readonly others: readonly TableShape[];
+  readonly indexes: readonly IndexShape[];
+}
+
+interface StrayPage {
+  readonly number: number;
+  readonly family: TreeFamily;
 }
 
 class Recovery {
@@ -91,11 +107,16 @@ class Recovery {
   /** What hangs under no tree of a known table: another's by its shape, or put aside. */
   readStrays(): void {
     const known = new Set(this.#file.schema.entries.map(({ root }) => root));
+    const groups: (readonly StrayPage[])[] = [];
     for (const [root, pages] of this.#orphans) {
       if (root === 1 || known.has(root)) continue;
-      const groups = root === 0 ? pages.map((page) => [page]) : [pages];
-      for (const group of groups) this.#placeStrays(group);
+      if (root === 0) groups.push(...pages.map((page) => [page]));
+      else groups.push(pages);
     }
+    // An entry of an index is known by its row, so all rows come first.
+    const [entries, rows] = split(groups, (group) => this.#isOfIndex(group));
+    for (const group of rows) this.#placeStrays(group);
+    for (const group of entries) this.#compareEntries(group);
     const { shapes, others } = this.#parts;
     const ours = new Set([...shapes, ...others].map(({ name }) => name));
     for (const entry of this.#file.schema.entries) {
@@ -172,41 +193,82 @@ class Recovery {
     this.sink.add(shape, row);
   }
 
-  #placeStrays(pages: readonly { readonly number: number; readonly family: TreeFamily }[]): void {
+  #placeStrays(pages: readonly StrayPage[]): void {
     const rowsOf = (shape: TableShape, cells: Iterable<FoundCell>): FoundRow[] | null => {
       const rows: FoundRow[] = [];
       for (const { rowid, values, page } of cells) {
         if (values === null) continue;
+        // A record without a rowid that lacks columns is sooner an index's.
+        if (rowid === null && values.length !== shape.columns.length) return null;
         const fitting = rowOfRecord(shape, rowid, values);
         if (fitting === null) return null;
         rows.push({ rowid, values: fitting, page });
       }
       return rows;
     };
-    const sample = pages.flatMap(({ number }) => this.#cellsOf(number)).slice(0, SAMPLE_ROWS);
+    const sample = this.#sampleOf(pages);
     if (this.#parts.others.some((shape) => (rowsOf(shape, sample)?.length ?? 0) > 0)) return;
     const fitting = this.#parts.shapes.filter((shape) => {
-      if (this.#isWhole(shape)) return false;
+      if (this.#isWhole(shape.name)) return false;
       const rows = rowsOf(shape, sample);
       return rows !== null && rows.length > 0 && this.sink.takes(shape, rows);
     });
     const [only] = fitting;
-    for (const { number, family } of pages) {
+    for (const { number } of pages) {
       if (only !== undefined && fitting.length === 1) this.#readPage(only, number);
-      else if (family === "table")
-        this.#setAside(number, null, "it cannot be told which table it is of");
+      else this.#setAside(number, null, "it cannot be told which table it is of");
     }
   }
 
-  /** A table whose tree can be followed to its end has no leaf that hangs in the air. */
-  #isWhole({ name }: TableShape): boolean {
-    const entry = this.#file.tableOf(name);
+  /** True for pages that may be an index's: such an index may be damaged, and what is on them looks like its entries. */
+  #isOfIndex(pages: readonly StrayPage[]): boolean {
+    return pages.some(({ family }) => family === "index") && this.#indexesOf(pages).length > 0;
+  }
+
+  #indexesOf(pages: readonly StrayPage[]): IndexShape[] {
+    const sample = this.#sampleOf(pages).flatMap(({ values }) => (values === null ? [] : [values]));
+    return this.#parts.indexes.filter(
+      (index) => !this.#isWhole(index.name) && sample.every((record) => index.takes(record)),
+    );
+  }
+
+  /** Entries of an index say nothing that its rows do not; what no row says may be a row of its own, and may not. */
+  #compareEntries(pages: readonly StrayPage[]): void {
+    const indexes = this.#indexesOf(pages);
+    const isEntry = (values: readonly RecordValue[]): boolean =>
+      indexes.some((index) => index.takes(values) && index.isCopy(values));
+    for (const { number } of pages)
+      this.#setAside(
+        number,
+        null,
+        "it cannot be told whether it is of a table or an index",
+        isEntry,
+      );
+  }
+
+  #sampleOf(pages: readonly StrayPage[]): FoundCell[] {
+    const sample: FoundCell[] = [];
+    for (const { number } of pages) {
+      sample.push(...this.#cellsOf(number));
+      if (sample.length >= SAMPLE_ROWS) break;
+    }
+    return sample.slice(0, SAMPLE_ROWS);
+  }
+
+  /** A table or index whose tree can be followed to its end has no leaf that hangs in the air. */
+  #isWhole(name: string): boolean {
+    const entry = this.#file.schema.entries.find((known) => known.name === name);
     return entry !== undefined && this.#file.treeOf(entry)?.damagedPages.length === 0;
   }
 
-  #setAside(number: number, table: string | null, reason: string): void {
+  #setAside(
+    number: number,
+    table: string | null,
+    reason: string,
+    isKnown: (values: readonly RecordValue[]) => boolean = () => false,
+  ): void {
     for (const { rowid, values, page } of this.#cellsOf(number)) {
-      if (values === null) continue;
+      if (values === null || isKnown(values)) continue;
       this.strayRows++;
       this.#parts.side.add({ table, reason, page, rowid, row: values });
     }
@@ -228,4 +290,10 @@ class Recovery {
     const known = inTree === null ? counts : [...counts, inTree];
     return known.length === 0 ? null : Math.max(...known);
   }
+}
+
+function split<T>(values: readonly T[], isFirst: (value: T) => boolean): [T[], T[]] {
+  const [first, second]: [T[], T[]] = [[], []];
+  for (const value of values) (isFirst(value) ? first : second).push(value);
+  return [first, second];
 }

@@ -24,6 +24,23 @@ export interface TableShape {
   readonly recordOrder: readonly number[];
 }
 
+const textColumn = (name: string, isNotNull: boolean): ColumnShape => ({
+  name,
+  type: "TEXT",
+  isNotNull,
+  whenMissing: null,
+});
+
+/** SQLite's own statistics, which are made anew. */
+export const STATISTICS_SHAPE: TableShape = {
+  name: "sqlite_stat1",
+  columns: [textColumn("tbl", true), textColumn("idx", false), textColumn("stat", true)],
+  hasRowid: true,
+  rowidColumn: null,
+  key: [],
+  recordOrder: [0, 1, 2],
+};
+
 /** The tables of a database, without SQLite's own, by name. */
 export function readShapes(connection: Connection): Map<string, TableShape> {
   const tables = connection.readOnce(

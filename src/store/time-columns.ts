@@ -1,6 +1,6 @@
 /** Which columns hold times, and what may stand in them. */
 import type { Connection } from "../engine/sqlite/connection.ts";
-import { MAX_TIMESTAMP_MS, MIN_TIMESTAMP_MS } from "../store/checks.ts";
+import { MAX_TIMESTAMP_MS, MIN_TIMESTAMP_MS } from "./checks.ts";
 
 export interface TimeColumn {
   readonly table: string;
@@ -35,7 +35,17 @@ export function timeColumns(connection: Connection): TimeColumn[] {
     .filter(({ column }) => TIME_COLUMN.test(column))
     .map((found) => ({
       ...found,
-      first: `${found.table}.${found.column}` === ANY_AGE ? FIRST_BAR_MS : MIN_TIMESTAMP_MS,
+      first: firstOf(found.table, found.column),
       last: MAX_TIMESTAMP_MS,
     }));
+}
+
+/** False for a value that can't be what the column's name says: a number that is no time where times stand. */
+export function isPlausibleTime(table: string, column: string, value: unknown): boolean {
+  if (!TIME_COLUMN.test(column) || value === null) return true;
+  return typeof value === "number" && value >= firstOf(table, column) && value <= MAX_TIMESTAMP_MS;
+}
+
+function firstOf(table: string, column: string): number {
+  return `${table}.${column}` === ANY_AGE ? FIRST_BAR_MS : MIN_TIMESTAMP_MS;
 }
