@@ -3,15 +3,22 @@ import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Connection } from "./engine/sqlite/connection.ts";
 import { type JobLock, takeJobLock } from "./engine/sqlite/job-lock.ts";
+import { findBackupFolder, sweepDrafts } from "./engine/sqlite/backup-folder.ts";
+import { openUntouched } from "./engine/sqlite/open-untouched.ts";
 import { openConnection } from "./engine/sqlite/open.ts";
 import { refuseOpenHere } from "./engine/sqlite/own-descriptors.ts";
-import { OperationError, refuseValue } from "./errors.ts";
+import { OperationError, refuseValue, UsageDbError } from "./errors.ts";
 import { type ForgottenBackup, forgetInBackup } from "./forget-backup.ts";
 import { emptySpace, forgetInTables } from "./forget-tables.ts";
 import { drainBeside } from "./ingest/hooks/drain-spool.ts";
 import { forgetRefused } from "./ingest/hooks/forget-refused.ts";
 import { ByteSearch, type FoundBytes, MIN_TEXT_BYTES } from "./retention/forget/find-bytes.ts";
 import { type ForgottenRows, forgetRows } from "./retention/forget/forget-rows.ts";
+import {
+  type CompactedSearch,
+  type FoundCompacted,
+  searchCompacted,
+} from "./retention/forget/search-compacted.ts";
 import type { ForgetTarget } from "./retention/forget/target.ts";
 import { checkKeys, checkNonEmpty, checkTimestamp } from "./store/checks.ts";
 import { refuseForeign } from "./store/schema.ts";
@@ -42,6 +49,11 @@ export interface ForgetReport extends Omit<ForgottenRows, "sessions" | "sources"
   readonly backups: readonly ForgottenBackup[];
   /** Files in which one of the texts searched for still stands. */
   readonly found: readonly FoundBytes[];
+  /** Compacted texts, which no search of bytes sees into: expanded one by one, in the database and in backups. */
+  readonly compacted: {
+    readonly searched: number;
+    readonly found: readonly (FoundCompacted & { readonly path: string })[];
+  };
   /** Files that may not be read, with the system's reason. */
   readonly unsearched: readonly { readonly path: string; readonly unreadable: string }[];
   /** Texts that were searched for, and those too short to prove anything by. */
@@ -78,11 +90,12 @@ export function forgetUsage(
   const rewritten = backups.map((backup) =>
     forgetInBackup(resolve(backup), target, { keepsSums: !rollups, ...clock }),
   );
-  const search = new ByteSearch(texts, { except: cleaned.kept });
+  const { search, frames } = cleaned;
   const files = filesOf(file, [...backups.map((name) => resolve(name)), ...cleaned.knownBackups]);
   const results = files.map((name) => search.find(name)).filter((one) => one !== null);
   const found = results.filter((one) => "count" in one);
-  const unsearched = results.filter((one) => "unreadable" in one);
+  for (const name of files) if (isBackup(name, backups)) frames.addFile(name, search);
+  const unsearched = [...results.filter((one) => "unreadable" in one), ...frames.unsearched];
   const shortTexts = texts.filter((text) => Buffer.byteLength(text) < MIN_TEXT_BYTES).length;
   return {
     path: file,
@@ -95,11 +108,12 @@ export function forgetUsage(
     isVacuumed: cleaned.isVacuumed,
     backups: rewritten,
     found,
+    compacted: { searched: frames.searched, found: frames.found },
     unsearched,
     searchedTexts: texts.length - shortTexts,
     shortTexts,
     isProved:
-      found.length + unsearched.length + shortTexts === 0 &&
+      found.length + frames.found.length + unsearched.length + shortTexts === 0 &&
       !cleaned.isWalBusy &&
       cleaned.isVacuumed &&
       rewritten.every(({ error }) => error === null),
@@ -128,8 +142,8 @@ interface Cleaned {
   readonly rows: ForgottenRows;
   /** What must not stand anywhere any more. */
   readonly texts: readonly string[];
-  /** What stays and has one of the texts in it. */
-  readonly kept: readonly string[];
+  readonly search: ByteSearch;
+  readonly frames: FrameSearch;
   readonly knownBackups: readonly string[];
   readonly refusedEvents: number;
   readonly isWalBusy: boolean;
@@ -143,12 +157,16 @@ function clean(file: string, target: ForgetTarget, { keepsSums, ...clock }: Clea
   const rows = forgetInTables(db, target, keepsSums);
   const texts = textsOf(target, rows.sessions);
   drainBeside(db, db.now());
+  const search = new ByteSearch(texts, { except: keptNames(db.connection, texts) });
+  const frames = new FrameSearch();
+  frames.add(file, () => searchCompacted(db.connection, search));
   return {
     rows,
     texts,
     refusedEvents: forgetRefused(file, texts, db.now()),
-    kept: keptNames(db.connection, texts),
-    knownBackups: knownBackups(db.connection),
+    search,
+    frames,
+    knownBackups: [...knownBackups(db.connection), ...regularBackups(file)],
     ...emptySpace(db.connection),
   };
 }
@@ -182,6 +200,7 @@ function dryReport(file: string, target: ForgetTarget, options: CleanOptions): F
     isVacuumed: false,
     backups: [],
     found: [],
+    compacted: { searched: 0, found: [] },
     unsearched: [],
     searchedTexts: 0,
     shortTexts: 0,
@@ -211,6 +230,47 @@ function knownBackups(connection: Connection): string[] {
   return connection
     .readOnce("SELECT DISTINCT backup_path FROM schema_migrations WHERE backup_path IS NOT NULL")
     .map(([path]) => String(path));
+}
+
+/** What the backup job keeps, and what is left of a backup that was cut off; drafts of ours are deleted. */
+function regularBackups(file: string): string[] {
+  const folder = findBackupFolder(file);
+  if (folder === null) return [];
+  // The job's lock is held, so no draft is anybody's.
+  sweepDrafts(folder, file);
+  return readdirSync(folder.path)
+    .filter((name) => name.startsWith(basename(file)) || name.startsWith(`.${basename(file)}`))
+    .map((name) => join(folder.path, name));
+}
+
+const isBackup = (path: string, told: readonly string[]): boolean =>
+  path.endsWith(".backup") || told.some((name) => resolve(name) === path);
+
+/** The compacted texts of several databases. */
+class FrameSearch {
+  searched = 0;
+  readonly found: (FoundCompacted & { readonly path: string })[] = [];
+  /** Files that cannot be read. */
+  readonly unsearched: { readonly path: string; readonly unreadable: string }[] = [];
+
+  addFile(path: string, search: ByteSearch): void {
+    if (!existsSync(path)) return;
+    this.add(path, () => {
+      using connection = openUntouched(path);
+      return searchCompacted(connection, search);
+    });
+  }
+
+  add(path: string, look: () => CompactedSearch): void {
+    try {
+      const { searched, found } = look();
+      this.searched += searched;
+      this.found.push(...found.map((one) => ({ ...one, path })));
+    } catch (error) {
+      if (!(error instanceof UsageDbError)) throw error;
+      this.unsearched.push({ path, unreadable: error.code });
+    }
+  }
 }
 
 /** The database, what stands beside it under its name, and backups. */

@@ -50,6 +50,10 @@ function proofLines(report: ForgetReport): string[] {
     ({ path, count, firstOffset }) =>
       `Still found ${count} time(s) in ${printable(path)}, first at byte ${firstOffset}.`,
   );
+  for (const { path, table, column, rows, firstId } of report.compacted.found)
+    lines.push(
+      `Still found in ${rows} compacted ${column} of ${table} in ${printable(path)}, first in row ${firstId}.`,
+    );
   for (const { path, unreadable } of report.unsearched)
     lines.push(`${printable(path)} could not be searched: ${unreadable}.`);
   if (!report.isVacuumed)
@@ -61,6 +65,8 @@ function proofLines(report: ForgetReport): string[] {
   if (report.shortTexts > 0)
     lines.push(`${report.shortTexts} text(s) are too short to be searched for.`);
   if (report.isProved)
-    lines.push(`None of ${report.searchedTexts} text(s) stands in any of the files any more.`);
+    lines.push(
+      `None of ${report.searchedTexts} text(s) stands in any of the files any more; ${report.compacted.searched} compacted text(s) were expanded and looked at.`,
+    );
   return lines;
 }

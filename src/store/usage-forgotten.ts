@@ -36,11 +36,15 @@ export class Forgotten {
 
   /** Sessions are forgotten for good; projects and times up to a moment. */
   has({ sessionId, project, timestamp }: Rememberable): boolean {
-    if (timestamp < this.#beforeMs) return true;
+    if (this.isBefore(timestamp)) return true;
     if (this.#sessions.size > 0 && this.#sessions.has(this.#hash("session", sessionId)))
       return true;
     if (project === null || this.#projects.size === 0) return false;
     return timestamp <= this.#forgottenUntil(project);
+  }
+
+  isBefore(timestamp: number): boolean {
+    return timestamp < this.#beforeMs;
   }
 
   hasSource(path: string): boolean {

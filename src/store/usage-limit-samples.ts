@@ -1,5 +1,6 @@
 /** What the agents' makers say of their limits: how much of a window is used, and when it starts anew. */
 import type { Connection, Prepared } from "../engine/sqlite/connection.ts";
+import { type Forgotten, readForgotten } from "./usage-forgotten.ts";
 import {
   checkInteger,
   checkKeys,
@@ -90,7 +91,7 @@ export class UsageLimitSampleStore {
   /**
    * Stores samples, all or none, and returns how many were new: one that says what the one before it in the same
    * session said is not stored again. Sessions are held apart because an idle one repeats what it heard last, long
-   * after another heard better. When nothing is new, no lock is taken.
+   * after another heard better. When nothing is new, no lock is taken. A forgotten session's are stored without its name.
    * @throws {InputError} VALUE_INVALID.
    */
   record(samples: readonly NewUsageLimitSample[]): number {
@@ -98,7 +99,10 @@ export class UsageLimitSampleStore {
     if (!rows.some((row) => this.#isNews(row))) return 0;
     return this.#connection.transaction(() => {
       let stored = 0;
-      for (const row of rows) {
+      const forgotten = readForgotten(this.#connection);
+      for (const sample of rows) {
+        if (forgotten?.isBefore(sample.observed_at) === true) continue;
+        const row = { ...sample, session_id: nameOf(sample, forgotten) };
         if (!this.#isNews(row)) continue;
         const { agent, limit_name, window_minutes, used_percent, resets_at } = row;
         this.#insert.run(
@@ -161,4 +165,13 @@ export class UsageLimitSampleStore {
       last[2] !== row.window_minutes
     );
   }
+}
+
+/** A limit is the account's, so what a forgotten session hears of it is kept without its name. */
+function nameOf(
+  { session_id: sessionId, observed_at: timestamp }: Omit<UsageLimitSample, "id">,
+  forgotten: Forgotten | null,
+): string {
+  const isForgotten = forgotten?.has({ sessionId, project: null, timestamp }) === true;
+  return isForgotten ? "" : sessionId;
 }

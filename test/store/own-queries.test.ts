@@ -141,5 +141,5 @@ describe("the product's own queries.sql", () => {
   });
 });
 
-/** A sync reads every source that it knows, once. */
-const COLD: readonly string[] = ["FROM usage_sources WHERE agent = ?"];
+/** A sync reads every source that it knows, once; of what was forgotten all few rules are wanted. */
+const COLD: readonly string[] = ["FROM usage_sources WHERE agent = ?", "FROM usage_forgotten"];

@@ -10,7 +10,7 @@ const LONG = "what a tool answered, over and over; ".repeat(40);
 
 export interface MaintainedOptions {
   readonly rows?: number;
-  /** Written into payloads and snapshots of every session. */
+  /** What the payloads of all sessions speak of, and their snapshots name as active. */
   readonly mentions?: string;
   readonly sessions?: readonly string[];
 }
@@ -53,12 +53,12 @@ function fill(db: UsageDb, { rows, mentions, sessions }: Required<MaintainedOpti
   for (let index = 0; index < rows; index++) {
     const session_id = sessions[index % sessions.length] ?? "s0";
     const timestamp = at(index);
-    const text = `${index} ${mentions} ${LONG}`;
+    const text = `${index} ${LONG}`;
     db.events.insert({
       source_app: "a",
       session_id,
       hook_event_type: "Stop",
-      payload: { index, text },
+      payload: { index, about: `see ${mentions}`, text },
       chat: index % 3 === 0 ? JSON.stringify([text]) : null,
       timestamp,
       dedupe_key: `event-${index}`,

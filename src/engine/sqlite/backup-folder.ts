@@ -31,13 +31,21 @@ const FOLDER = "backups";
 export function openBackupFolder(database: string): BackupFolder {
   const path = join(dirname(database), FOLDER);
   mkdirSync(path, { recursive: true, mode: 0o700 });
-  if (!lstatSync(path).isDirectory()) {
+  const folder = findBackupFolder(database);
+  if (folder === null) {
     throw new OperationError(
       "DATABASE_CANNOT_OPEN",
       `Cannot keep backups in ${path}: it is a link or a file, expected a folder`,
       { details: { path }, hint: `Move ${path} away.` },
     );
   }
+  return folder;
+}
+
+/** The same without making anything: null when there is no such folder. */
+export function findBackupFolder(database: string): BackupFolder | null {
+  const path = join(dirname(database), FOLDER);
+  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return null;
   const backups: KeptBackup[] = [];
   const strange: { path: string; observed: string }[] = [];
   for (const name of readdirSync(path).sort()) {

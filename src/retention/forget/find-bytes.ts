@@ -65,6 +65,14 @@ export class ByteSearch {
     }
   }
 
+  /** Whether one of the texts stands in some bytes. */
+  isIn(text: Uint8Array): boolean {
+    const bytes = Buffer.from(text.buffer, text.byteOffset, text.byteLength);
+    for (let index = 0; index + MIN_TEXT_BYTES <= bytes.length; index++)
+      if (this.#isHit(bytes, index)) return true;
+    return false;
+  }
+
   #findIn(path: string, descriptor: number): FoundBytes | null {
     if (!fstatSync(descriptor).isFile()) return null;
     const window = Buffer.alloc(CHUNK_BYTES + 2 * this.#margin);

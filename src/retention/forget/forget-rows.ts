@@ -5,6 +5,7 @@ import { type HourKey, rebuildHours } from "../../store/rebuild-hours.ts";
 import { rebuildCutTotals } from "../../store/rebuild-totals.ts";
 import { rememberForgotten } from "../../store/usage-forgotten.ts";
 import type { UsageStore } from "../../store/usage-store.ts";
+import { forgetFreedIds } from "../retention-progress.ts";
 import { chooseSessions, IS_IN_PROJECT } from "./chosen-sessions.ts";
 import { forgetSources } from "./forget-sources.ts";
 import { hideInSnapshots } from "./hide-in-snapshots.ts";
@@ -27,6 +28,8 @@ export interface ForgetRowsOptions {
   readonly keepsSums: boolean;
 }
 
+/** By time alone; those of messages and snapshots have sessions as well. */
+const FOLDS = ["event_rollups", "usage_limit_sample_rollups", "usage_snapshot_rollups"];
 const IS_CHOSEN = "session_id IN (SELECT session_id FROM temp.forgetting)";
 const IS_CHOSEN_NAME = "session_name_id IN (SELECT old_id FROM temp.forgetting)";
 
@@ -47,6 +50,7 @@ export function forgetRows(
   work.count("deleted", "usage_sources", sources.length);
   rebuildHours(store, hours);
   if (!keepsSums && target.kind === "before") rebuildCutTotals(store, target.beforeMs);
+  if (!keepsSums) work.deleteFolds();
   if (!keepsSums) work.deleteBareHours();
   work.deleteNames();
   rememberForgotten(
@@ -59,7 +63,10 @@ export function forgetRows(
     },
     store.now(),
   );
+  for (const table of ["usage_snapshots", "usage_limit_samples"])
+    forgetFreedIds(store.connection, table);
   store.connection.runOnce("DROP TABLE temp.forgetting");
+  store.connection.runOnce("DROP TABLE temp.forgetting_events");
   return { sessions, sources, ...work.counts };
 }
 
@@ -148,6 +155,12 @@ class Forgetting {
     for (const table of this.#otherSessionTables()) this.#delete(table, IS_CHOSEN);
   }
 
+  /** Sums of rows that maintenance deleted; an hour or a day that the moment cuts stays whole. */
+  deleteFolds(): void {
+    if (this.#target.kind !== "before") return;
+    for (const table of FOLDS) this.#delete(table, "last_at < ?", this.#target.beforeMs);
+  }
+
   /** Hours without messages, whose sums are all that there is. */
   deleteBareHours(): void {
     if (this.#target.kind === "project")
@@ -160,14 +173,16 @@ class Forgetting {
   anonymise(): void {
     const { connection } = this.#store;
     const isNew = "(SELECT new_id FROM temp.forgetting WHERE old_id = session_name_id)";
-    for (const [old] of connection.readOnce(
-      "SELECT old_id FROM temp.forgetting WHERE old_id IS NOT NULL",
-    )) {
-      const id = this.#newName();
-      connection
-        .prepare("UPDATE temp.forgetting SET new_id = ? WHERE old_id = ?", "forget")
-        .run(id, old ?? null);
-    }
+    connection.runOnce(
+      "UPDATE temp.forgetting SET alias = 'forgotten-' || lower(hex(randomblob(6)))",
+    );
+    connection.runOnce(
+      "INSERT INTO usage_names (name) SELECT alias FROM temp.forgetting WHERE old_id IS NOT NULL",
+    );
+    connection.runOnce(
+      `UPDATE temp.forgetting SET new_id = (SELECT name_id FROM usage_names WHERE name = alias)
+       WHERE old_id IS NOT NULL`,
+    );
     this.#hideMessages(IS_CHOSEN_NAME);
     for (const table of tablesWith(connection, "session_name_id"))
       this.#update(table, `session_name_id = ${isNew}`, IS_CHOSEN_NAME);
@@ -176,8 +191,7 @@ class Forgetting {
     for (const table of this.#otherSessionTables())
       this.#update(
         table,
-        `session_id = coalesce((SELECT n.name FROM temp.forgetting AS f JOIN usage_names AS n ON n.name_id = f.new_id
-           WHERE f.session_id = ${quoteIdentifier(table)}.session_id), 'forgotten')`,
+        `session_id = (SELECT f.alias FROM temp.forgetting AS f WHERE f.session_id = ${quoteIdentifier(table)}.session_id)`,
         IS_CHOSEN,
       );
   }

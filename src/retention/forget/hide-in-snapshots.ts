@@ -1,5 +1,11 @@
 /** Forgotten names in what other sessions' snapshots say of their moment: the sessions that were active last. */
 import type { Connection } from "../../engine/sqlite/connection.ts";
+import {
+  checkedFrame,
+  COMPACT_LEVEL,
+  compactedMarker,
+  expandText,
+} from "../../store/compacted-text.ts";
 
 const BATCH_ROWS = 500;
 /** What stands where a name stood. */
@@ -9,11 +15,11 @@ const HIDDEN = "forgotten";
 export function hideInSnapshots(connection: Connection, names: ReadonlySet<string>): number {
   if (names.size === 0) return 0;
   const read = connection.prepare(
-    "SELECT id, snapshot_data FROM usage_snapshots WHERE id > ? ORDER BY id LIMIT ?",
+    "SELECT id, coalesce(snapshot_data_zstd, snapshot_data) FROM usage_snapshots WHERE id > ? ORDER BY id LIMIT ?",
     "read snapshots",
   );
   const write = connection.prepare(
-    "UPDATE usage_snapshots SET snapshot_data = ? WHERE id = ?",
+    "UPDATE usage_snapshots SET snapshot_data = ?, snapshot_data_zstd = ? WHERE id = ?",
     "forget names in snapshots",
   );
   let changed = 0;
@@ -21,13 +27,22 @@ export function hideInSnapshots(connection: Connection, names: ReadonlySet<strin
     const rows = read.values(last, BATCH_ROWS);
     for (const [id, data] of rows) {
       last = Number(id);
-      const hidden = hideIn(String(data), names);
+      const isCompacted = data instanceof Uint8Array;
+      const hidden = hideIn(isCompacted ? expandText(data) : String(data), names);
       if (hidden === null) continue;
-      write.run(hidden, last);
+      if (isCompacted) write.run(...compacted(hidden), last);
+      else write.run(hidden, null, last);
       changed++;
     }
     if (rows.length < BATCH_ROWS) return changed;
   }
+}
+
+/** As the job `compact` would have it, which does not come by again. */
+function compacted(text: string): [marker: string, frame: Uint8Array] {
+  const bytes = Buffer.from(text);
+  const frame = Bun.zstdCompressSync(bytes, { level: COMPACT_LEVEL });
+  return [compactedMarker(bytes.length), checkedFrame(frame, bytes)];
 }
 
 /** The document without the names; null when it has none of them, and stays byte by byte as it is. */
