@@ -1,5 +1,11 @@
 /** Brings everything that the earlier usage database holds into ours, in one transaction that adds up. */
 import { MIN_TIMESTAMP_MS } from "../../store/checks.ts";
+import {
+  hasFoldedSnapshots,
+  isAdoptedSnapshot,
+  rememberAdoptedSnapshot,
+} from "../../store/folded-events.ts";
+import { type Forgotten, readForgotten } from "../../store/usage-forgotten.ts";
 import type { UsageStore } from "../../store/usage-store.ts";
 import { checkBalance, checkGrowth, Tally, type TableBalance } from "./balance.ts";
 import { type AdoptedRow, adoptEvent, adoptSnapshot } from "./rows.ts";
@@ -58,6 +64,7 @@ class Adoption {
   readonly #spans = new Map<string, Span>();
   /** Sessions that the old file knows by events. */
   readonly #eventSessions = new Set<string>();
+  readonly #forgotten: Forgotten | null;
   #sessionsCreated = 0;
   readonly #total: number;
   #done = 0;
@@ -71,6 +78,7 @@ class Adoption {
     this.#source = source;
     this.#isDryRun = dryRun;
     this.#onProgress = onProgress;
+    this.#forgotten = readForgotten(store.connection);
     this.#total = source.count("events") + source.count("usage_snapshots");
   }
 
@@ -104,7 +112,8 @@ class Adoption {
       const adopted = adoptEvent(old, neighbourAt);
       neighbourAt = adopted.knownAt ?? neighbourAt;
       this.#eventSessions.add(adopted.sessionId);
-      if (events.has(adopted.row.dedupe_key)) {
+      // What was forgotten on request was known, and does not come back.
+      if (events.has(adopted.row.dedupe_key) || this.#isForgotten(adopted)) {
         tally.addKnown();
       } else {
         this.#note(adopted);
@@ -117,12 +126,15 @@ class Adoption {
   }
 
   /**
-   * Snapshots have no key: the n-th old row with some content is known when n such rows were here before the run.
+   * Snapshots have no key: the n-th old row with some content is known when n such rows were here before the run, or
+   * when it was adopted before, and thinned since: it is in the sums.
    */
   #adoptSnapshots(): Tally {
     const { snapshots } = this.#store;
     const tally = new Tally("usage_snapshots");
+    const { connection } = this.#store;
     const unclaimed = new Map<string, number>();
+    const seen = new Map<string, number>();
     let neighbourAt = this.#firstTime("usage_snapshots");
     const hasEvents = (sessionId: string): boolean => this.#eventSessions.has(sessionId);
     for (const old of this.#source.rows("usage_snapshots")) {
@@ -137,7 +149,15 @@ class Adoption {
       ]);
       const here = unclaimed.get(key) ?? snapshots.countEqual(row);
       unclaimed.set(key, Math.max(0, here - 1));
-      if (here > 0) {
+      const nth = seen.get(key) ?? 0;
+      seen.set(key, nth + 1);
+      const isKnown =
+        here > 0 ||
+        this.#isForgotten(adopted) ||
+        (isAdoptedSnapshot(connection, { content: key, nth }) &&
+          hasFoldedSnapshots(connection, row));
+      if (!this.#isDryRun) rememberAdoptedSnapshot(connection, { content: key, nth });
+      if (isKnown) {
         tally.addKnown();
       } else {
         this.#note(adopted);
@@ -152,6 +172,11 @@ class Adoption {
   /** What a table's leading rows without a usable time are given, so that running again gives the same. */
   #firstTime(table: OldTable): number {
     return readTime(this.#source.firstTime(table)).at ?? MIN_TIMESTAMP_MS;
+  }
+
+  #isForgotten({ sessionId, row }: AdoptedRow<{ readonly timestamp?: number }>): boolean {
+    const { timestamp = this.#store.now() } = row;
+    return this.#forgotten?.has({ sessionId, project: null, timestamp }) === true;
   }
 
   /** Takes in the session of a row that is about to be stored. */

@@ -10,7 +10,7 @@ import {
   initDatabase,
   validateDatabase,
 } from "../../../src/db.ts";
-import { openUsageDb, type UsageDb } from "../../../src/index.ts";
+import { forgetUsage, openUsageDb, type UsageDb } from "../../../src/index.ts";
 import { errorOf } from "../../support/error-of.ts";
 import {
   adoptFile as adopt,
@@ -277,6 +277,41 @@ describe("adoptEventsDb()", () => {
       [0, 1],
     ]);
     expect(db.snapshots.listBySession("s")).toHaveLength(4);
+  });
+
+  it("does not bring back what was thinned, pruned or forgotten since, and counts it once", async () => {
+    using folder = tempFolder();
+    const snapshot = { session_id: "s", snapshot_type: "stats" };
+    const event = { source_app: "a", hook_event_type: "h", payload: "{}" };
+    const path = oldFile(folder.at("events.db"), (old) => {
+      for (let index = 0; index < 30; index++) {
+        // Every other one says what the one before it said.
+        const timestamp = AT + (index - (index % 2)) * 60_000;
+        insertRow(old, "usage_snapshots", { ...snapshot, snapshot_data: "{}", timestamp });
+        const session_id = index < 10 ? "gone" : "s";
+        insertRow(old, "events", { ...event, session_id, timestamp });
+      }
+    });
+    const now = (): number => AT + 400 * 86_400_000;
+    const counted = (db: UsageDb): unknown =>
+      db.connection.readOnce("SELECT sum(snapshot_count) FROM v_snapshots").flat()[0];
+    {
+      using db = openUsageDb(folder.at("usage.db"), { now });
+      adopt(db, path);
+      expect(counted(db)).toBe(30);
+      await db.maintain({ jobs: ["thin"], trustClock: true });
+      expect(db.snapshots.listBySession("s")).toHaveLength(1);
+    }
+    forgetUsage(folder.at("usage.db"), { kind: "session", sessionId: "gone" }, { now });
+    using db = openUsageDb(folder.at("usage.db"), { now });
+    await db.maintain({ jobs: ["prune"], trustClock: true });
+    const again = adopt(db, path).tables.map(({ broughtIn, known }) => [broughtIn, known]);
+    expect(again.slice(0, 2)).toEqual([
+      [0, 30],
+      [0, 30],
+    ]);
+    expect(counted(db)).toBe(30);
+    expect(db.sessions.get("gone")).toBeNull();
   });
 
   it("undoes everything when a row is not accounted for", () => {
