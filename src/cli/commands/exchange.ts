@@ -1,9 +1,11 @@
 import { exportChanges } from "../../ingest/exchange/export.ts";
 import { importChanges } from "../../ingest/exchange/import.ts";
+import type { FoldedCounts } from "../../ingest/exchange/change-file.ts";
 import { InputError } from "../../errors.ts";
 import { dayFromText } from "../../report/local-days.ts";
 import { type Command, type CommandContext, GLOBAL_ARGS } from "../command.ts";
 import { openDatabase } from "../database.ts";
+import type { Output } from "../output.ts";
 import { ProgressLine } from "../progress.ts";
 import { dayRule, TIMEZONE_ARG } from "../report-flags.ts";
 import type { UsageDb } from "../../usage-db.ts";
@@ -43,6 +45,11 @@ export const exportCommand: Command = {
     output.outcome(
       `Exported ${report.messages} message(s), ${report.sessions} session(s) and ${report.events} event(s).`,
     );
+    await warnOfFolds(
+      output,
+      report.folded,
+      "is not in the file, because only sums of it are left here",
+    );
     output.json(report);
     return 0;
   },
@@ -70,10 +77,26 @@ export const importCommand: Command = {
     output.outcome(
       `Brought in ${inserted} message(s) and ${report.events.inserted} event(s); ${updated} message(s) were replaced, ${unchanged + replays} were known.`,
     );
+    if (report.folded !== null)
+      await warnOfFolds(
+        output,
+        report.folded,
+        "is left as sums on the other machine only, and was not in the file",
+      );
     output.json(report);
     return 0;
   },
 };
+
+/** A total that lacks something must not look whole. */
+async function warnOfFolds(
+  output: Output,
+  { messages, events }: FoldedCounts,
+  what: string,
+): Promise<void> {
+  if (messages + events > 0)
+    await output.warn(`What was folded ${what}: ${messages} message(s) and ${events} event(s).`);
+}
 
 function sinceOf(db: UsageDb, context: CommandContext): number {
   const text = context.args["since"];

@@ -34,6 +34,14 @@ export interface ChangeHeader {
   readonly exportedAt: number;
   /** Only what is not older; epoch milliseconds, 0 for everything. */
   readonly sinceMs: number;
+  /** What that machine has as sums only; missing where an earlier version wrote the file. */
+  readonly folded?: FoldedCounts;
+}
+
+/** Messages and events that are no rows any more: no sum says which of them another database has already. */
+export interface FoldedCounts {
+  readonly messages: number;
+  readonly events: number;
 }
 
 export type ChangeRow =
@@ -64,7 +72,7 @@ export class ChangeFileWriter implements Disposable {
   #isOpen = true;
 
   /** @throws {InputError} CHANGE_FILE_INVALID when the target cannot be made, or is there and is something else. */
-  constructor(path: string, header: Pick<ChangeHeader, "host" | "exportedAt" | "sinceMs">) {
+  constructor(path: string, header: Omit<ChangeHeader, "format" | "version">) {
     this.#path = resolve(path);
     refuseOtherFile(this.#path);
     this.#draft = join(
@@ -227,13 +235,19 @@ function parse(path: string, line: string): Record<string, unknown> {
 }
 
 function checkHeader(path: string, value: Record<string, unknown>): ChangeHeader {
-  const { format, version, host } = value;
+  const { format, version, host, folded } = value;
   if (format !== FORMAT) throw refuse(path, "it is something else", "what `usagedb export` wrote");
   if (version !== VERSION)
     throw refuse(path, `it has version ${String(version)}`, `version ${VERSION}`);
   if (typeof host !== "string" || host === "") throw refuse(path, "it names no host", "a host");
+  if (folded !== undefined && !isFolded(folded))
+    throw refuse(path, "what it lacks is not counted", "two counts");
   return value as unknown as ChangeHeader;
 }
+
+const isFolded = (value: unknown): boolean =>
+  isRecord(value) &&
+  [value["messages"], value["events"]].every((count) => Number.isSafeInteger(count));
 
 const isSame = (left: ChangeCounts, right: ChangeCounts): boolean =>
   left.sessions === right.sessions &&

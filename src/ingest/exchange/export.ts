@@ -5,13 +5,19 @@ import { InputError } from "../../errors.ts";
 import { checkInteger } from "../../store/checks.ts";
 import { expandEvent, READ_EVENT_COLUMNS, type ReadEvent } from "../../store/events.ts";
 import type { UsageStore } from "../../store/usage-store.ts";
-import { type ChangeCounts, ChangeFileWriter } from "./change-file.ts";
+import { type ChangeCounts, ChangeFileWriter, type FoldedCounts } from "./change-file.ts";
 import type { EventRow, MessageRow, SessionRow } from "./rows.ts";
 
 export interface ExportOptions {
   /** Only messages and events that are not older, with their sessions; epoch milliseconds, 0 for everything. */
   readonly sinceMs?: number;
   readonly onProgress?: (done: number) => void;
+}
+
+export interface ExportReport extends ChangeCounts {
+  readonly host: string;
+  /** What the file lacks, because only sums of it are left here. */
+  readonly folded: FoldedCounts;
 }
 
 const PAGE_ROWS = 5000;
@@ -24,20 +30,21 @@ export function exportChanges(
   store: UsageStore,
   path: string,
   { sinceMs = 0, onProgress }: ExportOptions = {},
-): ChangeCounts & { readonly host: string } {
+): ExportReport {
   checkInteger("sinceMs", sinceMs, 0, Number.MAX_SAFE_INTEGER);
   const host = store.host();
   refuseOwnFile(store.connection.path, resolve(path));
-  using file = new ChangeFileWriter(path, { host, exportedAt: store.now(), sinceMs });
   let done = 0;
   return store.connection.reading(() => {
+    const folded = foldedSince(store, sinceMs);
+    using file = new ChangeFileWriter(path, { host, exportedAt: store.now(), sinceMs, folded });
     for (const session of sessionsOf(store, sinceMs)) file.add({ session });
     for (const message of messagesOf(store, sinceMs, host)) {
       file.add({ message });
       if (++done % PAGE_ROWS === 0) onProgress?.(done);
     }
     for (const event of eventsOf(store, sinceMs)) file.add({ event });
-    return { ...file.finish(), host };
+    return { ...file.finish(), host, folded };
   });
 }
 
@@ -48,6 +55,17 @@ function refuseOwnFile(database: string, path: string): void {
     `Cannot export to ${path}: it is a part of the database, expected a name of its own`,
     { details: { path, observed: "a part of the database" }, hint: "Name another file." },
   );
+}
+
+function foldedSince({ connection }: UsageStore, sinceMs: number): FoldedCounts {
+  const count = (column: string, table: string): number => {
+    const sql = `SELECT coalesce(sum(${column}), 0) FROM ${table} WHERE last_at >= ?`;
+    return Number(connection.prepare(sql, "count what was folded").values(sinceMs)[0]?.[0]);
+  };
+  return {
+    messages: count("message_count", "usage_message_folds"),
+    events: count("event_count", "event_rollups"),
+  };
 }
 
 function sessionsOf({ connection }: UsageStore, sinceMs: number): SessionRow[] {

@@ -4,7 +4,7 @@ import type { RecordOutcome } from "../../store/usage-messages.ts";
 import { readForgotten, type Rememberable } from "../../store/usage-forgotten.ts";
 import type { UsageStore } from "../../store/usage-store.ts";
 import { learnPrices } from "../price-catalogue.ts";
-import { type ChangeRow, checkChangeFile, readChanges } from "./change-file.ts";
+import { type ChangeRow, checkChangeFile, type FoldedCounts, readChanges } from "./change-file.ts";
 import type { EventRow, MessageRow, SessionRow } from "./rows.ts";
 
 export interface ImportOptions {
@@ -21,6 +21,8 @@ export interface ImportReport {
   readonly sessions: number;
   /** Rows of what was forgotten here; they were passed over. */
   readonly forgotten: number;
+  /** What the other machine has as sums only, and the file therefore lacks; null where the file does not say. */
+  readonly folded: FoldedCounts | null;
 }
 
 /** Rows a transaction: few enough to keep the write lock short. */
@@ -54,7 +56,7 @@ export async function importChanges(
     if (batch.length >= BATCH_ROWS) await flush();
   }
   await flush();
-  return { host: header.host, ...run.report };
+  return { host: header.host, ...run.report, folded: header.folded ?? null };
 }
 
 class ImportRun {
@@ -70,7 +72,7 @@ class ImportRun {
     this.#own = store.host();
   }
 
-  get report(): Omit<ImportReport, "host"> {
+  get report(): Omit<ImportReport, "host" | "folded"> {
     return {
       messages: this.#messages,
       events: this.#events,

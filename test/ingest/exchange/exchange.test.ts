@@ -7,9 +7,12 @@ import { importChanges } from "../../../src/ingest/exchange/import.ts";
 import { verifyRollups } from "../../../src/report/verify.ts";
 import { errorOfAsync } from "../../support/error-of.ts";
 import { chance, FAULT_ROUNDS } from "../../support/fault-rounds.ts";
+import { fillMaintained } from "../../support/maintained.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { clockedDb, NOON } from "../../support/usage-db.ts";
 import { message } from "../../support/usage-message.ts";
+
+const DAY = 86_400_000;
 
 /** When the transcripts of sessions were made. */
 const BIRTHS: Readonly<Record<string, number>> = { s1: NOON - 500, s2: NOON - 900, s3: NOON - 900 };
@@ -65,6 +68,33 @@ describe("exportChanges() and importChanges()", () => {
     });
     expect(contentOf(here.db)).toEqual(before);
     expect(verifyRollups(here.db)).toEqual([]);
+  });
+
+  it("say how many folded messages and events they lack, and count none twice", async () => {
+    using folder = tempFolder();
+    await fillMaintained(folder.at("there.db"));
+    using there = openUsageDb(folder.at("there.db"), { now: () => NOON });
+    using here = clockedDb();
+    const folded = { messages: 120, events: 60 };
+    expect(exportChanges(there, folder.at("x"))).toMatchObject({
+      messages: 120,
+      events: 180,
+      folded,
+    });
+    expect(exportChanges(there, folder.at("y"), { sinceMs: NOON - DAY }).folded).toEqual({
+      messages: 0,
+      events: 0,
+    });
+    expect(await importChanges(here.db, folder.at("x"))).toMatchObject({ folded });
+    // A message that is a row on one side and in a sum on the other is one message.
+    const totals = there.connection.readOnce("SELECT * FROM v_daily");
+    exportChanges(here.db, folder.at("back"));
+    await importChanges(there, folder.at("back"));
+    here.db.messages.record([message({ message_id: "msg_0", request_id: "req_0" })]);
+    exportChanges(here.db, folder.at("back"));
+    expect((await importChanges(there, folder.at("back"))).messages.inserted).toBe(0);
+    expect(there.connection.readOnce("SELECT * FROM v_daily")).toEqual(totals);
+    expect(verifyRollups(there)).toEqual([]);
   });
 
   it("knows its own messages again when they come back", async () => {
