@@ -27,6 +27,8 @@ const SHOWN: Readonly<Record<TopicReport["topic"], (facts: Facts) => string>> = 
       facts.bytes("databaseBytes"),
       `${facts.bytes("freeBytes")} free in it`,
       `${facts.bytes("diskFreeBytes")} free on the disk`,
+      facts.text("ballastBytes") === "0" ? "no ballast" : `ballast ${facts.bytes("ballastBytes")}`,
+      ...(facts.text("maxBytes") === "null" ? [] : [`at most ${facts.bytes("maxBytes")}`]),
     ]),
   wal: (facts) =>
     list([facts.bytes("walBytes"), `open in ${facts.rows("openIn").length} other process(es)`]),
@@ -49,7 +51,11 @@ const SHOWN: Readonly<Record<TopicReport["topic"], (facts: Facts) => string>> = 
     const ran = facts
       .rows("jobs")
       .flatMap(({ lastStartedAt }) => (typeof lastStartedAt === "number" ? [lastStartedAt] : []));
-    return ran.length === 0 ? "" : `last run ${time(Math.max(...ran))}`;
+    const by = facts.text("scheduledBy");
+    return list([
+      ...(ran.length === 0 ? [] : [`last run ${time(Math.max(...ran))}`]),
+      ...(by === "null" ? [] : [`scheduled by ${by}`]),
+    ]);
   },
   sources: (facts) =>
     list(

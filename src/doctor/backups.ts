@@ -1,11 +1,10 @@
 /** Copies beside the database, and whether they are what they were. */
-import { existsSync, readdirSync, statSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { lstatSync } from "node:fs";
 import { hashBeside, hashFile } from "../engine/sqlite/backup.ts";
+import { type BackupFolder, findBackupFolder } from "../engine/sqlite/backup-folder.ts";
+import { safetyBackups } from "../engine/sqlite/safety-backup.ts";
 import { type TopicReport, TopicNotes } from "./finding.ts";
 
-/** The folder beside the database where the backup job keeps its copies. */
-const FOLDER = "backups";
 /** More than this is not read again at every look; the newest come first. */
 const MAX_HASHED_BYTES = 8 * 1024 * 1024 * 1024;
 const OLD_MS = 30 * 86_400_000;
@@ -19,7 +18,13 @@ interface Copy {
 /** Reads the copies' bytes; never the database's. */
 export function examineBackups(database: string, now: number): TopicReport {
   const notes = new TopicNotes("backups");
-  const copies = backupsOf(database);
+  const folder = findBackupFolder(database);
+  const copies = backupsOf(folder, database);
+  for (const { path, observed } of folder?.strange ?? [])
+    notes.remark(path, {
+      observed: `${observed}, so nobody can tell whether it is whole`,
+      remedy: "Look at it, and move it away; maintenance neither deletes nor counts it.",
+    });
   const rows = [];
   let budget = MAX_HASHED_BYTES;
   for (const { path, sizeBytes, modifiedAt } of copies) {
@@ -56,23 +61,12 @@ export function examineBackups(database: string, now: number): TopicReport {
   return notes.report();
 }
 
-/** Newest first. */
-function backupsOf(database: string): Copy[] {
-  const folder = dirname(database);
-  const prefix = `${basename(database)}.`;
-  const inFolder = (where: string, isOurs: (name: string) => boolean): string[] =>
-    existsSync(where)
-      ? readdirSync(where)
-          .filter((name) => !name.startsWith(".") && isOurs(name))
-          .map((name) => join(where, name))
-      : [];
-  const paths = [
-    ...inFolder(folder, (name) => name.startsWith(prefix) && name.endsWith(".backup")),
-    ...inFolder(join(folder, FOLDER), (name) => !name.endsWith(".sha256")),
-  ];
+/** Newest first: those of the job and those before migrations, by the rules of whoever makes them. */
+function backupsOf(folder: BackupFolder | null, database: string): Copy[] {
+  const paths = [...safetyBackups(database), ...(folder?.backups ?? []).map(({ path }) => path)];
   return paths
     .flatMap((path) => {
-      const stat = statSync(path, { throwIfNoEntry: false });
+      const stat = lstatSync(path, { throwIfNoEntry: false });
       return stat?.isFile() === true
         ? [{ path, sizeBytes: stat.size, modifiedAt: Math.trunc(stat.mtimeMs) }]
         : [];

@@ -29,6 +29,8 @@ export interface ExamineOptions {
   readonly sources: TranscriptSources;
   readonly claudeKeepsDays: number | null;
   readonly toolVersions: { readonly bun: string; readonly usagedb: string };
+  /** Schedulers of the system that have an entry for the database; not asked when left out. */
+  readonly scheduledBy?: () => readonly string[];
   /** Told which part is looked at, for a sign of progress. */
   readonly onTopic?: (topic: Topic) => void;
 }
@@ -99,7 +101,9 @@ async function lookInside(db: UsageDb, { options, header, enter }: Look): Promis
   enter(...guardedAll(["schema", "integrity"], () => examineSchema(db.migrations)));
   look("units", () => examineUnits(connection, now()));
   look("numbers", () => examineNumbers(db));
-  look("maintenance", () => examineMaintenance(db, now()));
+  look("maintenance", () =>
+    examineMaintenance(db, { now: now(), scheduledBy: options.scheduledBy ?? null }),
+  );
   look("sources", () => examineSources({ store: db, sources, claudeKeepsDays, now: now() }));
 }
 

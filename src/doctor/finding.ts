@@ -18,7 +18,7 @@ export const TOPICS = [
 export type Topic = (typeof TOPICS)[number];
 
 /** What `mend` can do without losing anything. */
-export type Fix = "modes" | "migrate" | "mirror" | "sync" | "checkpoint";
+export type Fix = "modes" | "migrate" | "mirror" | "sums" | "sync" | "checkpoint" | "maintain";
 
 export interface Finding {
   readonly topic: Topic;

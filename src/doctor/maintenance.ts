@@ -1,4 +1,5 @@
 /** What is kept how long, and when each job last ran. */
+import { UsageDbError } from "../errors.ts";
 import { REGISTERED_JOBS } from "../retention/jobs.ts";
 import type { MaintenanceRun } from "../store/maintenance-runs.ts";
 import type { UsageStore } from "../store/usage-store.ts";
@@ -7,9 +8,19 @@ import { type TopicReport, TopicNotes } from "./finding.ts";
 /** Whoever has maintenance run at all has it run more often. */
 const LATE_MS = 14 * 86_400_000;
 
+export interface MaintenanceLook {
+  readonly now: number;
+  /** Schedulers of the system that have an entry for the database; null where that is not asked. */
+  readonly scheduledBy: (() => readonly string[]) | null;
+}
+
 /** Reads only. */
-export function examineMaintenance(store: UsageStore, now: number): TopicReport {
+export function examineMaintenance(
+  store: UsageStore,
+  { now, scheduledBy }: MaintenanceLook,
+): TopicReport {
   const notes = new TopicNotes("maintenance");
+  examineSchedule(notes, scheduledBy);
   notes.fact(
     "policies",
     store.retention.list().map(({ subject, rule, value }) => ({ subject, rule, value })),
@@ -30,9 +41,20 @@ export function examineMaintenance(store: UsageStore, now: number): TopicReport 
     notes.remark("maintenance", {
       observed: newest === 0 ? "no job ever ran" : `no job ran since ${timeOf(newest)}`,
       remedy: "Run `usagedb maintain`, or `usagedb maintain install` to have it run by itself.",
+      fix: "maintain",
     });
   }
   return notes.report();
+}
+
+function examineSchedule(notes: TopicNotes, scheduledBy: MaintenanceLook["scheduledBy"]): void {
+  if (scheduledBy === null) return;
+  try {
+    notes.fact("scheduledBy", scheduledBy().join(", ") || "nothing");
+  } catch (error) {
+    if (!(error instanceof UsageDbError)) throw error;
+    notes.notChecked(error.message);
+  }
 }
 
 /** Epoch milliseconds of the newest checkpoint that emptied the WAL; null when none is known. */
@@ -48,6 +70,7 @@ function checkRun(notes: TopicNotes, run: MaintenanceRun, now: number): void {
     notes.problem(run.job, {
       observed: `it failed at ${timeOf(run.started_at)}: ${run.error ?? "the reason was not kept"}`,
       remedy: `Do what the message says, then run \`usagedb maintain ${run.job}\`.`,
+      fix: "maintain",
     });
   } else if (run.outcome === "interrupted") {
     notes.remark(run.job, {

@@ -1,5 +1,5 @@
 /** Whether the sums that reports read are those of the messages. */
-import { verifyRollups } from "../report/verify.ts";
+import { foldedUsage, verifyRollups } from "../report/verify.ts";
 import type { UsageStore } from "../store/usage-store.ts";
 import { type TopicReport, TopicNotes } from "./finding.ts";
 
@@ -13,11 +13,22 @@ export function examineNumbers(store: UsageStore): TopicReport {
   notes.fact("hours", count("SELECT count(*) FROM usage_rollups"));
   const differences = verifyRollups(store);
   if (differences.length > 0) {
-    notes.problem("usage_rollups", {
-      observed: `${differences.length} sum(s) differ from the messages: ${differences.slice(0, LISTED).join("; ")}`,
-      remedy:
-        "Run `usagedb report daily --verify` for the list; a restored backup or a fresh sync has the right ones.",
-    });
+    const observed = `${differences.length} sum(s) differ from the messages: ${differences.slice(0, LISTED).join("; ")}`;
+    // Sums of what was folded are all that is left of it: nothing tells which of the two is right.
+    if (foldedUsage(store) === null) {
+      notes.problem("usage_rollups", {
+        observed,
+        remedy:
+          "Run `usagedb doctor --fix`: it sums hours and totals anew from the messages, of which none was folded.",
+        fix: "sums",
+      });
+    } else {
+      notes.problem("usage_rollups", {
+        observed,
+        remedy:
+          "Messages were folded, so they cannot all be summed anew: restore a backup whose `usagedb report daily --verify` is clean with `usagedb restore`, then run `usagedb sync`.",
+      });
+    }
   }
   const unpriced = store.connection.readOnce(
     `SELECT DISTINCT model FROM usage_rollups

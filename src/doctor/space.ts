@@ -2,6 +2,7 @@
 import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Connection } from "../engine/sqlite/connection.ts";
+import { ballastBytes } from "../engine/sqlite/ballast.ts";
 import { type TopicReport, TopicNotes } from "./finding.ts";
 
 /** Tables and indexes named one by one; the rest is one line. */
@@ -22,6 +23,8 @@ export function examineSpace(connection: Connection): TopicReport {
   const free = number("freelist_count") * pageSize;
   notes.fact("databaseBytes", total);
   notes.fact("freeBytes", free);
+  notes.fact("ballastBytes", ballastBytes(connection.path));
+  notes.fact("maxBytes", boundOf(connection));
   const sizes = connection
     .readOnce(
       "SELECT name, pgsize, ncell FROM dbstat WHERE aggregate = TRUE ORDER BY pgsize DESC, name",
@@ -38,10 +41,21 @@ export function examineSpace(connection: Connection): TopicReport {
     notes.problem("free pages", {
       observed: `${Math.round((free / total) * 100)} % of the file is free`,
       remedy: "Run `usagedb maintain vacuum` to give it back.",
+      fix: "maintain",
     });
   }
   checkDisk(notes, connection.path, total);
   return notes.report();
+}
+
+/** What maintenance works towards; null when nothing. A cap by `max_page_count` is the opener's, and no file has one. */
+function boundOf(connection: Connection): number | null {
+  const hasPolicies = connection.readOnce("PRAGMA table_info(retention_policies)").length > 0;
+  if (!hasPolicies) return null;
+  const sql =
+    "SELECT value FROM retention_policies WHERE subject = 'database' AND rule = 'max_bytes'";
+  const bytes = connection.readOnce(sql)[0]?.[0];
+  return typeof bytes === "number" ? bytes : null;
 }
 
 function checkDisk(notes: TopicNotes, path: string, total: number): void {

@@ -2,10 +2,9 @@
 import { OperationError, type ErrorCode } from "../errors.ts";
 import type { Connection } from "../engine/sqlite/connection.ts";
 import { DEFAULT_BUSY_TIMEOUT_MS, IN_MEMORY } from "../engine/sqlite/open.ts";
-import { quoteIdentifier } from "../engine/sqlite/quote.ts";
 import { SideProcess, type SideStatement } from "../engine/sqlite/side/side-process.ts";
 import type { JobContext, JobResult, MaintenanceJob } from "./job.ts";
-import { timeColumns } from "../store/time-columns.ts";
+import { type TimeColumn, timeCheck, timeColumns } from "../store/time-columns.ts";
 import { withinTime } from "./within-time.ts";
 
 const WEEK_MS = 7 * 86_400_000;
@@ -89,20 +88,10 @@ function checksOf(connection: Connection): Check[] {
   ];
 }
 
-function unitCheck({
-  table,
-  column,
-  first,
-  last,
-  unset,
-}: ReturnType<typeof timeColumns>[number]): Check {
-  const name = quoteIdentifier(column);
+function unitCheck(times: TimeColumn): Check {
+  const { table, column, last } = times;
   return {
-    statement: {
-      sql: `SELECT count(*) FROM ${quoteIdentifier(table)}
-            WHERE ${name} IS NOT NULL AND ${name} IS NOT ? AND (typeof(${name}) <> 'integer' OR ${name} NOT BETWEEN ? AND ?)`,
-      values: [unset, first, last],
-    },
+    statement: timeCheck(times, last),
     findingsOf: ([[count] = [0]]) =>
       Number(count) === 0
         ? []

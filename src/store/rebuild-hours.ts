@@ -16,6 +16,13 @@ export function rebuildMissingHours(store: UsageStore): number {
   }, "rebuild hours");
 }
 
+/** Sums every hour anew of which there are messages; returns how many. One without messages stays as it is. */
+export function rebuildAllHours(store: UsageStore): number {
+  const hours = [...sumHours(store, {}).values()];
+  rebuildHours(store, hours);
+  return hours.length;
+}
+
 /**
  * Puts into the place of some hours what their messages say now: a new sum, or nothing when there are no more. Call
  * inside the transaction that took the messages away.

@@ -14,6 +14,14 @@ export function rebuildMissingTotals(store: UsageStore): number {
   }, "rebuild session totals");
 }
 
+/** Sums every total anew; returns how many there are. */
+export function rebuildAllTotals(store: UsageStore): number {
+  const totals = sumTotals(store);
+  store.connection.prepare("DELETE FROM usage_session_totals", "rebuild session totals").run();
+  for (const total of totals) insertTotal(store, total);
+  return totals.length;
+}
+
 /**
  * Sums those totals anew that have messages on both sides of a moment; call inside the transaction that took the
  * messages before it away.

@@ -1,5 +1,6 @@
 /** Which columns hold times, and what may stand in them. */
 import type { Connection } from "../engine/sqlite/connection.ts";
+import { quoteIdentifier } from "../engine/sqlite/quote.ts";
 import { MAX_TIMESTAMP_MS, MIN_TIMESTAMP_MS } from "./checks.ts";
 
 export interface TimeColumn {
@@ -12,8 +13,8 @@ export interface TimeColumn {
   readonly unset: number | null;
 }
 
-/** By name: `timestamp`, `hour`, `…_at`, `…_since`, `…At`. */
-const TIME_COLUMN = /^(?:timestamp|hour)$|_(?:at|since)$|[a-z]At$/;
+/** By name: `timestamp`, `hour`, `day`, `…_at`, `…_since`, `…At`. */
+const TIME_COLUMN = /^(?:timestamp|hour|day)$|_(?:at|since)$|[a-z]At$/;
 /** Market data goes back before 1973, and before 1970. */
 const ANY_AGE = "bars_cache.timestamp";
 const FIRST_BAR_MS = -62_135_596_800_000;
@@ -38,6 +39,22 @@ export function timeColumns(connection: Connection): TimeColumn[] {
       first: firstOf(found.table, found.column),
       last: MAX_TIMESTAMP_MS,
     }));
+}
+
+/** How many values of a column are no times, and how many lie after a moment; SQL with its values. */
+export function timeCheck(
+  { table, column, first, last, unset }: TimeColumn,
+  futureMs: number,
+): { readonly sql: string; readonly values: readonly (number | null)[] } {
+  const name = quoteIdentifier(column);
+  return {
+    sql: `SELECT
+        count(*) FILTER (WHERE typeof(${name}) <> 'integer' OR ${name} NOT BETWEEN ? AND ?),
+        count(*) FILTER (WHERE typeof(${name}) = 'integer' AND ${name} > ?)
+      FROM ${quoteIdentifier(table)}
+      WHERE ${name} IS NOT NULL AND ${name} IS NOT ?`,
+    values: [first, last, futureMs, unset],
+  };
 }
 
 /** False for a value that can't be what the column's name says: a number that is no time where times stand. */

@@ -1,10 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { copyFileSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname } from "node:path";
 import { examine, type ExamineOptions, type HealthReport } from "../../src/doctor/examine.ts";
 import { mend } from "../../src/doctor/mend.ts";
 import { openUsageDb } from "../../src/index.ts";
 import { syncTranscripts } from "../../src/usage-sync.ts";
 import { holdRead } from "../support/held-read.ts";
+import { fillMaintained } from "../support/maintained.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { assistant, writeLines } from "../support/transcripts.ts";
 import { NOON } from "../support/usage-db.ts";
@@ -119,7 +128,90 @@ test("what is safe is put right, and a second look finds nothing", async () => {
       },
     },
   );
-  expect(done.map(({ fix }) => fix)).toEqual(["modes", "mirror", "sync"]);
+  expect(done.map(({ fix }) => fix)).toEqual(["modes", "mirror", "sync", "maintain"]);
   expect(statSync(one.path).mode & 0o777).toBe(0o600);
   expect((await look(one)).isHealthy).toBe(true);
+});
+
+const mending = (one: Patient, report: HealthReport): ReturnType<typeof mend> =>
+  mend(
+    report.topics.flatMap(({ findings }) => findings),
+    {
+      path: one.path,
+      open: () => openUsageDb(one.path, { now: () => NOON }),
+      sync: () => Promise.resolve(""),
+    },
+  );
+
+describe("wrong sums", () => {
+  const WRONG = "UPDATE usage_rollups SET input_tokens = input_tokens + 5";
+
+  test("are summed anew where every message is a row", async () => {
+    const one = patient();
+    {
+      using db = openUsageDb(one.path, { now: () => NOON });
+      db.connection.runOnce(WRONG);
+      db.connection.runOnce("DELETE FROM usage_session_totals");
+    }
+    const ill = await look(one);
+    expect(ill.isHealthy).toBe(false);
+    expect((await mending(one, ill)).map(({ fix }) => fix)).toEqual(["sums", "maintain"]);
+    expect((await look(one)).isHealthy).toBe(true);
+  });
+
+  test("stay where messages were folded, and the remedy is another", async () => {
+    const one = patient();
+    const path = folder.at("folded.db");
+    await fillMaintained(path);
+    expect((await look({ ...one, path })).isHealthy).toBe(true);
+    {
+      using db = openUsageDb(path, { now: () => NOON });
+      db.connection.runOnce(WRONG);
+    }
+    const numbers = (await look({ ...one, path })).topics.find(({ topic }) => topic === "numbers");
+    expect(numbers?.findings.filter(({ degree }) => degree === "problem")).toMatchObject([
+      { fix: null, remedy: expect.stringContaining("usagedb restore") },
+    ]);
+  });
+});
+
+test("no job is run on a database that is damaged", async () => {
+  const one = patient();
+  {
+    using db = openUsageDb(one.path, { now: () => NOON });
+    db.connection.runOnce("PRAGMA ignore_check_constraints = ON");
+    db.connection.runOnce("UPDATE sessions SET started_at = 5");
+  }
+  const ill = await look(one);
+  expect(ill.isHealthy).toBe(false);
+  expect(await mending(one, ill)).toEqual([]);
+});
+
+test("backups of the job and those before migrations are looked at, whole, changed or without a hash", async () => {
+  const one = patient();
+  {
+    using db = openUsageDb(one.path, { now: () => NOON });
+    await db.maintain({ jobs: ["backup"] });
+  }
+  const name = readdirSync(`${dirname(one.path)}/backups`).find((file) => file.endsWith(".backup"));
+  const whole = `${dirname(one.path)}/backups/${name ?? ""}`;
+  const changed = `${one.path}.20260101T000000000Z-v3.backup`;
+  copyFileSync(whole, changed);
+  writeFileSync(`${changed}.sha256`, `${"0".repeat(64)}  x\n`);
+  const bare = whole.replace(/\d{3}Z\.backup$/, "999Z.backup");
+  copyFileSync(whole, bare);
+  // Whatever else lies there is nobody's backup.
+  writeFileSync(`${dirname(one.path)}/backups/notes.txt`, "mine");
+  const report = await look(one);
+  const topic = report.topics.find((known) => known.topic === "backups");
+  const rows = topic?.facts.find((fact) => fact.name === "backups")?.value;
+  expect(rows).toHaveLength(2);
+  expect(topic?.findings).toMatchObject([
+    { object: bare, degree: "remark", observed: expect.stringContaining("no SHA-256") },
+    {
+      object: changed,
+      degree: "problem",
+      observed: expect.stringContaining("not the one written"),
+    },
+  ]);
 });

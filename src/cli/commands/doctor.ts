@@ -23,7 +23,10 @@ export const doctor: Command = {
   examples: [
     ["usagedb doctor", "one screen, each finding with its remedy"],
     ["usagedb doctor --json", "isHealthy, findings[], topics"],
-    ["usagedb doctor --fix", "modes, pending migrations, unread transcripts, the WAL"],
+    [
+      "usagedb doctor --fix",
+      "modes, pending migrations, wrong sums, unread transcripts, the WAL, jobs that are due",
+    ],
   ],
   run: async (context) => {
     const { args, output } = context;
@@ -43,13 +46,16 @@ export const doctor: Command = {
 async function lookOf(context: CommandContext): Promise<ExamineOptions> {
   const { args, env, now, output } = context;
   const { TOOL_VERSION } = await import("../../engine/tool-version.ts");
+  const path = resolve(databasePath(args["db"], env));
+  const { schedulersWith } = await import("../scheduler/host-schedulers.ts");
   return {
-    path: resolve(databasePath(args["db"], env)),
+    path,
     now,
     ownPid: process.pid,
     uid: process.getuid?.() ?? null,
     sources: sourcesFromContext(context),
     claudeKeepsDays: claudeKeepsDays(env),
+    scheduledBy: () => schedulersWith(context, path),
     toolVersions: { bun: Bun.version, usagedb: TOOL_VERSION },
     ...(process.stderr.isTTY === true && !output.isQuiet
       ? { onTopic: (topic) => output.note(`Looking at ${topic} …`) }

@@ -1,14 +1,12 @@
 import { existsSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import { InputError, OperationError } from "../../errors.ts";
 import { type Command, type CommandContext, GLOBAL_ARGS } from "../command.ts";
 import { ownProgram } from "../own-program.ts";
-import { configFolder, databasePath, homeFolder } from "../paths.ts";
+import { databasePath } from "../paths.ts";
 import { CADENCE_NAMES, cadenceOf } from "../scheduler/cadence.ts";
-import { crontab } from "../scheduler/crontab.ts";
-import { launchd } from "../scheduler/launchd.ts";
+import { hashOf, idOf, schedulersOf } from "../scheduler/host-schedulers.ts";
 import type { ScheduledEntry, Scheduler, SchedulerChange } from "../scheduler/scheduler.ts";
-import { systemd } from "../scheduler/systemd.ts";
 import { nearest } from "../suggest.ts";
 
 const SCHEDULERS = ["systemd", "crontab", "launchd"] as const;
@@ -130,10 +128,6 @@ function databaseOf({ args, env }: CommandContext): string {
   );
 }
 
-const hashOf = (database: string): string => Bun.CryptoHasher.hash("sha256", database, "hex");
-
-const idOf = (database: string): string => hashOf(database).slice(0, 12);
-
 function entryOf(database: string, every: string): ScheduledEntry {
   const cadence = cadenceOf(every, Number.parseInt(hashOf(database).slice(12, 20), 16));
   const maxSeconds = Math.min(1800, cadence.minutes * 30);
@@ -150,19 +144,6 @@ function entryOf(database: string, every: string): ScheduledEntry {
     ],
     cadence,
   };
-}
-
-function schedulersOf({ env, now }: CommandContext, database: string): Scheduler[] {
-  const common = { env, now: now() };
-  return [
-    systemd({ ...common, folder: `${configFolder(env)}/systemd/user` }),
-    crontab({ ...common, copyFolder: dirname(database) }),
-    launchd({
-      ...common,
-      folder: `${homeFolder(env)}/Library/LaunchAgents`,
-      uid: process.getuid?.() ?? 0,
-    }),
-  ];
 }
 
 /** @throws {OperationError} SCHEDULER_MISSING. @throws {InputError} CLI_USAGE. */

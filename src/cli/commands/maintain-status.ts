@@ -1,7 +1,10 @@
+import { resolve } from "node:path";
+import { UsageDbError } from "../../errors.ts";
 import { loadJobs, REGISTERED_JOBS } from "../../retention/jobs.ts";
 import type { MaintenanceRun } from "../../store/maintenance-runs.ts";
-import { type Command, GLOBAL_ARGS } from "../command.ts";
+import { type Command, type CommandContext, GLOBAL_ARGS } from "../command.ts";
 import { openDatabase } from "../database.ts";
+import { databasePath } from "../paths.ts";
 import { numberArg } from "../number-flag.ts";
 import { duration, size } from "../render-maintenance.ts";
 import { grouped } from "../usage-text.ts";
@@ -38,10 +41,23 @@ export const maintainStatus: Command = {
           ]),
         ),
       );
+      output.text(await scheduleOf(context));
     }
     return 0;
   },
 };
+
+async function scheduleOf(context: CommandContext): Promise<string> {
+  const { schedulersWith } = await import("../scheduler/host-schedulers.ts");
+  try {
+    const names = schedulersWith(context, resolve(databasePath(context.args["db"], context.env)));
+    if (names.length > 0) return `Run by ${names.join(" and ")}.`;
+    return "No scheduler of the system runs them; `usagedb maintain install` has one do it.";
+  } catch (error) {
+    if (!(error instanceof UsageDbError)) throw error;
+    return `Whether a scheduler runs them could not be told: ${error.message}`;
+  }
+}
 
 export const maintainHistory: Command = {
   meta: { name: "history", description: "Show the runs, newest first" },

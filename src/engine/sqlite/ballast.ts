@@ -29,7 +29,7 @@ export function freeBytesBeside(database: string): number {
  */
 export function releaseBallast(database: string): number {
   if (database === IN_MEMORY) return 0;
-  const bytes = ownBytes(database);
+  const bytes = ballastBytes(database);
   if (bytes > 0) rmSync(ballastPath(database), { force: true });
   return bytes;
 }
@@ -42,7 +42,7 @@ export function keepBallast(database: string): boolean {
     BYTES.max,
     Math.max(BYTES.min, Math.floor((blocks * bsize * SHARE) / 4096) * 4096),
   );
-  const bytes = ownBytes(database);
+  const bytes = ballastBytes(database);
   if (bytes >= wanted) return true;
   if (bavail * bsize < wanted * ROOM_FACTOR) return bytes > 0;
   // One that was cut short by a full disk or a kill is made anew.
@@ -82,7 +82,7 @@ function make(path: string, bytes: number): boolean {
 const NOISE_BYTES = 65_536;
 
 /** The size of our ballast; 0 when there is none, or the file is something else. */
-function ownBytes(database: string): number {
+export function ballastBytes(database: string): number {
   const path = ballastPath(database);
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat?.isFile() !== true) return 0;

@@ -72,11 +72,7 @@ function freeName(database: string, version: Version, at: number): string {
 }
 
 function prune(database: string, newest: string): string[] {
-  const folder = dirname(database);
-  const prefix = `${basename(database)}.`;
-  const old = readdirSync(folder)
-    .filter((name) => name.startsWith(prefix) && OURS.test(name.slice(prefix.length)))
-    .map((name) => join(folder, name))
+  const old = safetyBackups(database)
     // Whatever the clock says, the one just made stays.
     .filter((path) => path !== newest)
     .sort()
@@ -86,6 +82,15 @@ function prune(database: string, newest: string): string[] {
     rmSync(`${path}.sha256`, { force: true });
   }
   return old;
+}
+
+/** The backups of this kind beside a database. */
+export function safetyBackups(database: string): string[] {
+  const folder = dirname(database);
+  const prefix = `${basename(database)}.`;
+  return readdirSync(folder)
+    .filter((name) => name.startsWith(prefix) && OURS.test(name.slice(prefix.length)))
+    .map((name) => join(folder, name));
 }
 
 const OURS = /^\d{8}T\d{9}Z-v\d+\.backup$/;
