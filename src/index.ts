@@ -63,9 +63,9 @@ export {
   restoreDatabase,
   type RestoreReport,
 } from "./engine/sqlite/backup.ts";
-export { type ForgetOptions, type ForgetReport, forgetUsage } from "./forget.ts";
+export { type ForgetOptions, type ForgetReport, forgetUsage } from "./forget/forget.ts";
 export type { ForgetTarget } from "./retention/forget/target.ts";
-export { recoverDatabase, type RecoverOptions, type RecoverReport } from "./recover.ts";
+export { recoverDatabase, type RecoverOptions, type RecoverReport } from "./recover/recover.ts";
 export type { TableBalance } from "./engine/sqlite/recover/balance.ts";
 export type { ChangeCounts } from "./ingest/exchange/change-file.ts";
 export { exportChanges, type ExportOptions } from "./ingest/exchange/export.ts";

@@ -1,5 +1,5 @@
 /** What was forgotten, and what is still to be found, for people. */
-import type { ForgetReport } from "../forget.ts";
+import type { ForgetReport } from "../forget/forget.ts";
 import { printable } from "./output.ts";
 
 type Counts = Readonly<Record<string, number>>;

@@ -1,6 +1,6 @@
 /** The balance of a recovery, for people. */
 import type { TableBalance } from "../engine/sqlite/recover/balance.ts";
-import type { RecoverReport } from "../recover.ts";
+import type { RecoverReport } from "../recover/recover.ts";
 import { printable } from "./output.ts";
 import { renderTable } from "./table.ts";
 
@@ -58,6 +58,10 @@ function remarksOf(report: RecoverReport): string[] {
     if (shown.length < report.differences.length)
       lines.push(`  and ${report.differences.length - shown.length} more`);
   }
+  for (const path of report.abandoned)
+    lines.push(
+      `${printable(path)} is a copy of a damaged database that a killed run left; delete it when no other run is at work.`,
+    );
   if (report.refusedFile !== null)
     lines.push(`What was put aside stands in ${printable(report.refusedFile)}.`);
   return lines;

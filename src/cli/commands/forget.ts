@@ -36,7 +36,7 @@ export const forget: Command = {
   run: async ({ args, env, now, output }) => {
     const target = targetOf(args);
     const path = databasePath(args["db"], env);
-    const { forgetUsage } = await import("../../forget.ts");
+    const { forgetUsage } = await import("../../forget/forget.ts");
     const { renderForgetting, renderPlan } = await import("../render-forgetting.ts");
     const options = { rollups: args["rollups"] === true, now };
     const isDryRun = args["dry-run"] === true;

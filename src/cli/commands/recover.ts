@@ -32,7 +32,7 @@ export const recover: Command = {
       );
     }
     const from = typeof args["from"] === "string" ? args["from"] : databasePath(args["db"], env);
-    const { recoverDatabase } = await import("../../recover.ts");
+    const { recoverDatabase } = await import("../../recover/recover.ts");
     const progress = new ProgressLine("Recovering", output.isQuiet);
     const report = recoverDatabase(from, to, {
       now,

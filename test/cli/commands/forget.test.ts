@@ -27,7 +27,7 @@ describe("usagedb forget", () => {
     expect(readFileSync(folder.at("usage.db")).includes(SECRET)).toBe(true);
     const done = await spawnCli([...argv, "--yes"]);
     expect(done).toMatchObject({ exitCode: 0, stderr: "" });
-    expect(done.stdout).toContain("None of 1 text(s) stands in any of the files any more.");
+    expect(done.stdout).toContain("None of 1 text(s) stands in any of the files any more;");
     expect(readFileSync(folder.at("usage.db")).includes(SECRET)).toBe(false);
   });
 

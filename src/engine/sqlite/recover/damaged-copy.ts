@@ -9,6 +9,7 @@ import {
   lstatSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readSync,
   rmSync,
   writeSync,
@@ -71,6 +72,13 @@ export class DamagedCopy implements Disposable {
   [Symbol.dispose](): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+/** Folders of this kind that a killed process left, or one that is at work has. */
+export function abandonedCopies(parent: string): string[] {
+  return readdirSync(parent)
+    .filter((name) => /^\..+\.recover-[A-Za-z0-9]{6}$/.test(name))
+    .map((name) => join(parent, name));
 }
 
 const isRegular = (path: string): boolean =>

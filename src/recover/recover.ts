@@ -1,31 +1,31 @@
 /** Saving what can be read of a damaged usage database into a new one, with a balance of what was saved. */
 import { lstatSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { flush, nameDraft, toFileError } from "./engine/sqlite/backup.ts";
-import { checkpoint, walBytes } from "./engine/sqlite/checkpoint.ts";
-import type { Binding, Connection } from "./engine/sqlite/connection.ts";
+import { flush, nameDraft, toFileError } from "../engine/sqlite/backup.ts";
+import { checkpoint, walBytes } from "../engine/sqlite/checkpoint.ts";
+import type { Connection } from "../engine/sqlite/connection.ts";
 import {
   HISTORY_TABLE,
   LEDGER_TABLE,
   PROGRESS_TABLE,
   SEEDS_TABLE,
-} from "./engine/sqlite/ledger-tables.ts";
-import { DamagedCopy } from "./engine/sqlite/recover/damaged-copy.ts";
-import { DamagedFile } from "./engine/sqlite/recover/damaged-file.ts";
-import { recoverTables, type TablesBalance } from "./engine/sqlite/recover/recover-tables.ts";
-import { SideFile } from "./engine/sqlite/recover/side-file.ts";
-import { quoteIdentifier } from "./engine/sqlite/quote.ts";
-import type { TableBalance } from "./engine/sqlite/recover/balance.ts";
-import { InputError, OperationError } from "./errors.ts";
-import { carryLedger, type FoundVersion, foundVersion } from "./recover-ledger.ts";
-import { refuseStranger } from "./recover-source.ts";
-import { verifyRollups } from "./report/verify.ts";
-import { checkFunction, checkKeys } from "./store/checks.ts";
-import { ownMigrations } from "./store/schema.ts";
-import { rebuildMissingHours } from "./store/rebuild-hours.ts";
-import { isPlausibleTime } from "./store/time-columns.ts";
-import { rebuildMissingTotals } from "./store/rebuild-totals.ts";
-import { openUsageDb, type UsageDb } from "./usage-db.ts";
+} from "../engine/sqlite/ledger-tables.ts";
+import { abandonedCopies, DamagedCopy } from "../engine/sqlite/recover/damaged-copy.ts";
+import { DamagedFile } from "../engine/sqlite/recover/damaged-file.ts";
+import { recoverTables, type TablesBalance } from "../engine/sqlite/recover/recover-tables.ts";
+import { SideFile } from "../engine/sqlite/recover/side-file.ts";
+import type { TableBalance } from "../engine/sqlite/recover/balance.ts";
+import { InputError, OperationError } from "../errors.ts";
+import { carryLedger, type FoundVersion, foundVersion } from "./ledger.ts";
+import { POLICIES_TABLE, putBack, switchedOff, takePrefilled } from "./prefilled.ts";
+import { refuseStranger } from "./stranger.ts";
+import { verifyRollups } from "../report/verify.ts";
+import { checkFunction, checkKeys } from "../store/checks.ts";
+import { ownMigrations } from "../store/schema.ts";
+import { rebuildMissingHours } from "../store/rebuild-hours.ts";
+import { isPlausibleTime } from "../store/time-columns.ts";
+import { rebuildMissingTotals } from "../store/rebuild-totals.ts";
+import { openUsageDb, type UsageDb } from "../usage-db.ts";
 
 export interface RecoverOptions {
   /** Epoch milliseconds; the system clock when left out. */
@@ -56,6 +56,8 @@ export interface RecoverReport extends TablesBalance, FoundVersion {
   readonly refusedFile: string | null;
   /** True when what is kept how long was lost in part; those rules are switched off, so that nothing is deleted. */
   readonly policiesSwitchedOff: boolean;
+  /** Working folders beside the new file that runs which were killed left; each has a copy of a damaged database. */
+  readonly abandoned: readonly string[];
   /** Hours that were lost and could be summed anew from messages. */
   readonly hoursRebuilt: number;
   /** The same of sessions' totals. */
@@ -106,6 +108,7 @@ function recoverInto(
     readonly options: RecoverOptions;
   },
 ): RecoverReport {
+  const abandoned = abandonedCopies(dirname(target));
   using copy = DamagedCopy.of(from, dirname(target));
   using file = new DamagedFile(copy);
   refuseStranger(file, from);
@@ -122,7 +125,7 @@ function recoverInto(
     flush(dirname(target));
     return reportOf(
       file,
-      { ...balance, ...found, from, to: target },
+      { ...balance, ...found, from, to: target, abandoned },
       side.count > 0 ? sidePath : null,
     );
   } finally {
@@ -187,7 +190,7 @@ function fillTables(
   try {
     const now = options.now?.() ?? Date.now();
     return connection.transaction(() => {
-      const prefilled = takePrefilled(connection);
+      const prefilled = takePrefilled(connection, ENGINE_TABLES);
       const balance = recoverTables(file, connection, {
         side,
         except: ENGINE_TABLES,
@@ -210,42 +213,6 @@ function fillTables(
   }
 }
 
-const POLICIES_TABLE = "retention_policies";
-
-/** Whoever kept something for longer than usual would lose it by the usual policy. */
-const switchedOff =
-  (now: number) =>
-  ([subject = null, rule = null]: readonly Binding[]): Binding[] => [subject, rule, null, now];
-
-/** Rows that migrations put into a new database: settings, for example. */
-function takePrefilled(connection: Connection): Map<string, Binding[][]> {
-  const tables = connection.readOnce(
-    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
-  );
-  const taken = new Map<string, Binding[][]>();
-  for (const [name] of tables) {
-    const table = String(name);
-    if (ENGINE_TABLES.includes(table)) continue;
-    const rows = connection.readOnce(`SELECT * FROM ${quoteIdentifier(table)}`);
-    if (rows.length === 0) continue;
-    taken.set(table, rows);
-    connection.runOnce(`DELETE FROM ${quoteIdentifier(table)}`);
-  }
-  return taken;
-}
-
-/** Returns how many were not there. */
-function putBack(connection: Connection, table: string, rows: readonly Binding[][]): number {
-  let added = 0;
-  for (const row of rows) {
-    const places = row.map(() => "?").join(", ");
-    added += connection
-      .prepare(`INSERT OR IGNORE INTO ${quoteIdentifier(table)} VALUES (${places})`, "recover rows")
-      .run(...row).changes;
-  }
-  return added;
-}
-
 /** The new file is held to what the old one no longer is. */
 function checkWhole(db: UsageDb): void {
   const problems = db.connection.readOnce("PRAGMA integrity_check(5)").flat();
@@ -259,7 +226,7 @@ function checkWhole(db: UsageDb): void {
 
 function reportOf(
   file: DamagedFile,
-  filled: FilledDraft & FoundVersion & { readonly from: string; readonly to: string },
+  filled: FilledDraft & FoundVersion & Pick<RecoverReport, "from" | "to" | "abandoned">,
   refusedFile: string | null,
 ): RecoverReport {
   const { pages, schema, missingPages } = file;

@@ -1,12 +1,12 @@
 /** What forgetting does to one database file: rows, free pages, WAL. */
-import { withBusyTimeout } from "./engine/sqlite/busy-timeout.ts";
-import { checkpoint } from "./engine/sqlite/checkpoint.ts";
-import type { Connection } from "./engine/sqlite/connection.ts";
-import { OperationError } from "./errors.ts";
-import { verifyRollups } from "./report/verify.ts";
-import { type ForgottenRows, forgetRows } from "./retention/forget/forget-rows.ts";
-import type { ForgetTarget } from "./retention/forget/target.ts";
-import type { UsageDb } from "./usage-db.ts";
+import { withBusyTimeout } from "../engine/sqlite/busy-timeout.ts";
+import { checkpoint } from "../engine/sqlite/checkpoint.ts";
+import type { Connection } from "../engine/sqlite/connection.ts";
+import { OperationError } from "../errors.ts";
+import { verifyRollups } from "../report/verify.ts";
+import { type ForgottenRows, forgetRows } from "../retention/forget/forget-rows.ts";
+import type { ForgetTarget } from "../retention/forget/target.ts";
+import type { UsageDb } from "../usage-db.ts";
 
 /** How long others are waited for; a long reader is told of. */
 const CHECKPOINT_WAIT_MS = 1000;

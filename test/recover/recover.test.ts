@@ -1,14 +1,22 @@
 import { afterAll, describe, expect, it } from "bun:test";
-import { cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { openUsageDb, recoverDatabase, type RecoverReport } from "../src/index.ts";
-import { openConnection } from "../src/engine/sqlite/open.ts";
-import { verifyRollups } from "../src/index.ts";
-import { DamagedBytes, fillDatabase, rowsOf, settle } from "./support/damaged.ts";
-import { codeOf, errorOf } from "./support/error-of.ts";
-import { fillMaintained } from "./support/maintained.ts";
-import { chance, FAULT_ROUNDS } from "./support/fault-rounds.ts";
-import { tempFolder } from "./support/temp-folder.ts";
-import { NOON } from "./support/usage-db.ts";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { openUsageDb, recoverDatabase, type RecoverReport } from "../../src/index.ts";
+import { openConnection } from "../../src/engine/sqlite/open.ts";
+import { verifyRollups } from "../../src/index.ts";
+import { DamagedBytes, fillDatabase, rowsOf, settle } from "../support/damaged.ts";
+import { codeOf, errorOf } from "../support/error-of.ts";
+import { fillMaintained } from "../support/maintained.ts";
+import { chance, FAULT_ROUNDS } from "../support/fault-rounds.ts";
+import { tempFolder } from "../support/temp-folder.ts";
+import { NOON } from "../support/usage-db.ts";
 
 const PAGE = 4096;
 
@@ -127,6 +135,16 @@ describe("recoverDatabase()", () => {
     copyFilled(folder.at("usage.db"));
     recoverDatabase(folder.at("usage.db"), folder.at("saved.db"));
     expect(readdirSync(folder.path).sort()).toEqual(["saved.db", "usage.db"]);
+  });
+
+  it("names the working folder that a killed run left, and leaves it", () => {
+    using folder = tempFolder();
+    copyFilled(folder.at("usage.db"));
+    const left = folder.at(".usage.db.recover-aB3dEf");
+    mkdirSync(left);
+    const report = recoverDatabase(folder.at("usage.db"), folder.at("saved.db"));
+    expect(report.abandoned).toEqual([left]);
+    expect(existsSync(left)).toBe(true);
   });
 
   it("refuses to read a file that this process has open, whose locks it would take away", () => {

@@ -1,15 +1,15 @@
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "bun:test";
-import { backupDatabase, forgetUsage, openUsageDb, verifyRollups } from "../src/index.ts";
-import { verifiedHash } from "../src/engine/sqlite/backup.ts";
-import { chance, FAULT_ROUNDS, withSeed } from "./support/fault-rounds.ts";
-import { killAtCall, NO_KILLS_AT_CALLS } from "./support/kill-at-call.ts";
-import { tempFolder, type TempFolder } from "./support/temp-folder.ts";
-import { NOON } from "./support/usage-db.ts";
-import { message } from "./support/usage-message.ts";
+import { backupDatabase, forgetUsage, openUsageDb, verifyRollups } from "../../src/index.ts";
+import { verifiedHash } from "../../src/engine/sqlite/backup.ts";
+import { chance, FAULT_ROUNDS, withSeed } from "../support/fault-rounds.ts";
+import { killAtCall, NO_KILLS_AT_CALLS } from "../support/kill-at-call.ts";
+import { tempFolder, type TempFolder } from "../support/temp-folder.ts";
+import { NOON } from "../support/usage-db.ts";
+import { message } from "../support/usage-message.ts";
 
 const SECRET = "5e55a0f1-0000-4000-8000-00000000000a";
-const FORGET = `import { forgetUsage } from "${import.meta.dir}/../src/index.ts";
+const FORGET = `import { forgetUsage } from "${import.meta.dir}/../../src/index.ts";
 const [path, backup] = process.argv.slice(1);
 forgetUsage(path, { kind: "session", sessionId: "${SECRET}" }, { rollups: true, backups: [backup] });`;
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "bun:test";
-import { type ForgetTarget, forgetUsage, openUsageDb } from "../src/index.ts";
-import { reportDaily, reportSessions, verifyRollups } from "../src/index.ts";
-import { fillMaintained } from "./support/maintained.ts";
-import { tempFolder } from "./support/temp-folder.ts";
-import { NOON } from "./support/usage-db.ts";
+import { type ForgetTarget, forgetUsage, openUsageDb } from "../../src/index.ts";
+import { reportDaily, reportSessions, verifyRollups } from "../../src/index.ts";
+import { fillMaintained } from "../support/maintained.ts";
+import { tempFolder } from "../support/temp-folder.ts";
+import { NOON } from "../support/usage-db.ts";
 
 const SECRET = "5e55a0f1-0000-4000-8000-00000000000a";
 const OTHER = "07e9b2c3-0000-4000-8000-00000000000b";

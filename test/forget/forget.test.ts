@@ -10,15 +10,15 @@ import {
   restoreDatabase,
   syncTranscripts,
   verifyRollups,
-} from "../src/index.ts";
-import { Spool, spoolPath } from "../src/ingest/hooks/spool.ts";
-import { storeHookEvents } from "../src/ingest/hooks/store-hook-events.ts";
-import { readHookEvent } from "../src/ingest/hooks/hook-event.ts";
-import { codeOf } from "./support/error-of.ts";
-import { holdRead } from "./support/held-read.ts";
-import { tempFolder, type TempFolder } from "./support/temp-folder.ts";
-import { assistant, writeLines } from "./support/transcripts.ts";
-import { NOON } from "./support/usage-db.ts";
+} from "../../src/index.ts";
+import { Spool, spoolPath } from "../../src/ingest/hooks/spool.ts";
+import { storeHookEvents } from "../../src/ingest/hooks/store-hook-events.ts";
+import { readHookEvent } from "../../src/ingest/hooks/hook-event.ts";
+import { codeOf } from "../support/error-of.ts";
+import { holdRead } from "../support/held-read.ts";
+import { tempFolder, type TempFolder } from "../support/temp-folder.ts";
+import { assistant, writeLines } from "../support/transcripts.ts";
+import { NOON } from "../support/usage-db.ts";
 
 const SECRET = "5e55a0f1-0000-4000-8000-00000000000a";
 const OTHER = "07e9b2c3-0000-4000-8000-00000000000b";

@@ -1,7 +1,7 @@
 /** Whether a damaged file was a usage database at all. */
-import type { DamagedFile } from "./engine/sqlite/recover/damaged-file.ts";
-import { OperationError } from "./errors.ts";
-import { APPLICATION_ID } from "./store/schema.ts";
+import type { DamagedFile } from "../engine/sqlite/recover/damaged-file.ts";
+import { OperationError } from "../errors.ts";
+import { APPLICATION_ID } from "../store/schema.ts";
 
 /** Where a database says whose it is. */
 const APPLICATION_ID_OFFSET = 68;

@@ -1,28 +1,24 @@
 /** Forgetting on request: out of tables, free pages, WAL, spool and backups, and the proof of it. */
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import type { Connection } from "./engine/sqlite/connection.ts";
-import { type JobLock, takeJobLock } from "./engine/sqlite/job-lock.ts";
-import { findBackupFolder, sweepDrafts } from "./engine/sqlite/backup-folder.ts";
-import { openUntouched } from "./engine/sqlite/open-untouched.ts";
-import { openConnection } from "./engine/sqlite/open.ts";
-import { refuseOpenHere } from "./engine/sqlite/own-descriptors.ts";
-import { OperationError, refuseValue, UsageDbError } from "./errors.ts";
-import { type ForgottenBackup, forgetInBackup } from "./forget-backup.ts";
-import { emptySpace, forgetInTables } from "./forget-tables.ts";
-import { drainBeside } from "./ingest/hooks/drain-spool.ts";
-import { forgetRefused } from "./ingest/hooks/forget-refused.ts";
-import { ByteSearch, type FoundBytes, MIN_TEXT_BYTES } from "./retention/forget/find-bytes.ts";
-import { type ForgottenRows, forgetRows } from "./retention/forget/forget-rows.ts";
-import {
-  type CompactedSearch,
-  type FoundCompacted,
-  searchCompacted,
-} from "./retention/forget/search-compacted.ts";
-import type { ForgetTarget } from "./retention/forget/target.ts";
-import { checkKeys, checkNonEmpty, checkTimestamp } from "./store/checks.ts";
-import { refuseForeign } from "./store/schema.ts";
-import { openUsageDb } from "./usage-db.ts";
+import type { Connection } from "../engine/sqlite/connection.ts";
+import { type JobLock, takeJobLock } from "../engine/sqlite/job-lock.ts";
+import { findBackupFolder, sweepDrafts } from "../engine/sqlite/backup-folder.ts";
+import { openConnection } from "../engine/sqlite/open.ts";
+import { refuseOpenHere } from "../engine/sqlite/own-descriptors.ts";
+import { OperationError, refuseValue } from "../errors.ts";
+import { type ForgottenBackup, forgetInBackup } from "./backup.ts";
+import { FrameSearch } from "./frame-search.ts";
+import { emptySpace, forgetInTables } from "./tables.ts";
+import { drainBeside } from "../ingest/hooks/drain-spool.ts";
+import { forgetRefused } from "../ingest/hooks/forget-refused.ts";
+import { ByteSearch, type FoundBytes, MIN_TEXT_BYTES } from "../retention/forget/find-bytes.ts";
+import { type ForgottenRows, forgetRows } from "../retention/forget/forget-rows.ts";
+import { type FoundCompacted, searchCompacted } from "../retention/forget/search-compacted.ts";
+import type { ForgetTarget } from "../retention/forget/target.ts";
+import { checkKeys, checkNonEmpty, checkTimestamp } from "../store/checks.ts";
+import { refuseForeign } from "../store/schema.ts";
+import { openUsageDb } from "../usage-db.ts";
 
 export interface ForgetOptions {
   /** True takes the tokens out of the hours too; else they stay in all sums, under names that say nothing. */
@@ -245,33 +241,6 @@ function regularBackups(file: string): string[] {
 
 const isBackup = (path: string, told: readonly string[]): boolean =>
   path.endsWith(".backup") || told.some((name) => resolve(name) === path);
-
-/** The compacted texts of several databases. */
-class FrameSearch {
-  searched = 0;
-  readonly found: (FoundCompacted & { readonly path: string })[] = [];
-  /** Files that cannot be read. */
-  readonly unsearched: { readonly path: string; readonly unreadable: string }[] = [];
-
-  addFile(path: string, search: ByteSearch): void {
-    if (!existsSync(path)) return;
-    this.add(path, () => {
-      using connection = openUntouched(path);
-      return searchCompacted(connection, search);
-    });
-  }
-
-  add(path: string, look: () => CompactedSearch): void {
-    try {
-      const { searched, found } = look();
-      this.searched += searched;
-      this.found.push(...found.map((one) => ({ ...one, path })));
-    } catch (error) {
-      if (!(error instanceof UsageDbError)) throw error;
-      this.unsearched.push({ path, unreadable: error.code });
-    }
-  }
-}
 
 /** The database, what stands beside it under its name, and backups. */
 function filesOf(file: string, backups: readonly string[]): string[] {

@@ -10,13 +10,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { backupDatabase, flush, verifiedHash } from "./engine/sqlite/backup.ts";
-import { openUntouched } from "./engine/sqlite/open-untouched.ts";
-import { UsageDbError } from "./errors.ts";
-import { emptySpace, forgetInTables } from "./forget-tables.ts";
-import type { ForgetTarget } from "./retention/forget/target.ts";
-import { refuseForeign } from "./store/schema.ts";
-import { openUsageDb } from "./usage-db.ts";
+import { backupDatabase, flush, verifiedHash } from "../engine/sqlite/backup.ts";
+import { openUntouched } from "../engine/sqlite/open-untouched.ts";
+import { UsageDbError } from "../errors.ts";
+import { emptySpace, forgetInTables } from "./tables.ts";
+import type { ForgetTarget } from "../retention/forget/target.ts";
+import { refuseForeign } from "../store/schema.ts";
+import { openUsageDb } from "../usage-db.ts";
 
 export interface ForgottenBackup {
   readonly path: string;

@@ -1,11 +1,11 @@
 /** The version that a damaged database was at, and what its ledger still says. */
-import type { Connection } from "./engine/sqlite/connection.ts";
-import { LEDGER_TABLE } from "./engine/sqlite/ledger-tables.ts";
-import type { DamagedFile } from "./engine/sqlite/recover/damaged-file.ts";
-import type { RecordValue } from "./engine/sqlite/recover/record.ts";
-import { OperationError } from "./errors.ts";
-import type { Version } from "./migration/version.ts";
-import { ownMigrations } from "./store/schema.ts";
+import type { Connection } from "../engine/sqlite/connection.ts";
+import { LEDGER_TABLE } from "../engine/sqlite/ledger-tables.ts";
+import type { DamagedFile } from "../engine/sqlite/recover/damaged-file.ts";
+import type { RecordValue } from "../engine/sqlite/recover/record.ts";
+import { OperationError } from "../errors.ts";
+import type { Version } from "../migration/version.ts";
+import { ownMigrations } from "../store/schema.ts";
 
 export interface FoundVersion {
   readonly version: Version;
