@@ -2,6 +2,7 @@ import { describe, expect, it } from "bun:test";
 import { chmodSync, lstatSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ALOOF_BUN } from "../../src/cli/own-program.ts";
+import { openUsageDb } from "../../src/index.ts";
 import { filesMadeBy, NO_CREATED_FILES } from "../support/created-files.ts";
 import { sections, writeMigrations } from "../support/migration-directory.ts";
 import { tempFolder } from "../support/temp-folder.ts";
@@ -42,6 +43,8 @@ describe.skipIf(NO_CREATED_FILES !== null)(
       writeFileSync(folder.at("no-database"), "text ".repeat(300), { mode: 0o600 });
       const own = ["--db", folder.at("data", "usage.db")];
       const app = ["--dir", migrations, "--db", folder.at("app", "app.db")];
+      const ill = folder.at("ill.db");
+      makeIll(ill);
       const given = new Set(walk(folder.path));
       const env = {
         HOME: folder.at("home"),
@@ -66,6 +69,10 @@ describe.skipIf(NO_CREATED_FILES !== null)(
         ["migrate", "up", "--allow", "DROPS_COLUMN", ...app],
         ["query", "SELECT 1", ...own],
         ["maintain", ...own],
+        ["maintain", "compact", "vacuum", "integrity", "backup", ...own],
+        ["doctor", "--fix", ...own],
+        ["recover", "--from", ill, "--to", folder.at("saved.db")],
+        ["forget", "--session", "s", "--backup", folder.at("usage.backup"), "--yes", ...own],
         ["hook", "install", "--http", "--settings", folder.at("claude", "settings.json"), ...own],
         [
           "hook",
@@ -104,16 +111,29 @@ describe.skipIf(NO_CREATED_FILES !== null)(
         "no-database-spool",
         "usage.backup.sha256",
         "work.changes",
+        "data/usage.db-ballast",
+        "saved.db",
+        "saved.db.refused.jsonl",
         "claude/settings.json",
       ])
         expect(names).toContain(name);
       expect(names.filter((name) => /settings\.json\.usagedb-.*\.backup$/.test(name))).toHaveLength(
         1,
       );
+      const kept = /^data\/backups\/usage\.db\.\w+\.backup(\.sha256)?$/;
+      expect(names.filter((name) => kept.test(name)).length).toBeGreaterThanOrEqual(2);
       expect(names.filter((name) => /app\.db.*backup/.test(name)).length).toBeGreaterThan(0);
     }, 60_000);
   },
 );
+
+/** A database with a row that no constraint lets into another one. */
+function makeIll(path: string): void {
+  using db = openUsageDb(path);
+  db.snapshots.insert({ session_id: "s", snapshot_data: {} });
+  db.connection.runOnce("PRAGMA ignore_check_constraints = ON");
+  db.connection.runOnce("UPDATE usage_snapshots SET snapshot_data = 'no json'");
+}
 
 const isOurs = (path: string, folder: string): boolean =>
   path.startsWith(`${folder}/`) &&

@@ -6,7 +6,7 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, it } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { openUsageDb } from "../../src/index.ts";
+import { backupDatabase, openUsageDb } from "../../src/index.ts";
 import { spawnCli } from "../cli/spawn-cli.ts";
 import { chance, type Chance, FAULT_ROUNDS, withSeed } from "../support/fault-rounds.ts";
 import { sections, writeMigrations } from "../support/migration-directory.ts";
@@ -114,6 +114,10 @@ describe("hostile names in a usage database", () => {
       const status = { model: { display_name: names.next("model") }, session_id: sessionId };
       const taken = folder.at("\u001b[2Jtaken\u202e");
       mkdirSync(taken);
+      {
+        using db = openUsageDb(database);
+        backupDatabase(db.connection, folder.at("copy.db"));
+      }
       writeFileSync(folder.at("not-a-change-file"), names.next("text"));
       const lines: readonly (readonly [line: readonly string[], stdin?: string])[] = [
         [["report", "session"]],
@@ -142,6 +146,11 @@ describe("hostile names in a usage database", () => {
         [["migrate", "history"]],
         [["doctor"]],
         [["maintain", "history"]],
+        [["maintain", "status"]],
+        [["maintain", "--dry-run"]],
+        [["recover", "--from", folder.at("copy.db"), "--to", folder.at(names.next("saved"))]],
+        [["forget", "--session", sessionId, "--dry-run"]],
+        [["forget", "--project", unknown, "--dry-run"]],
         [["maintain", unknown]],
         [["config", "retention", "get", unknown]],
         [[unknown]],
