@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { OperationError } from "../errors.ts";
 import { withBusyTimeout } from "../engine/sqlite/busy-timeout.ts";
-import { checkpoint, checkpointPassively, pagesToMove } from "../engine/sqlite/checkpoint.ts";
+import { checkpoint, checkpointPassively, walState } from "../engine/sqlite/checkpoint.ts";
 import type { Connection } from "../engine/sqlite/connection.ts";
 
 /**
@@ -134,7 +134,11 @@ export class Pace {
 
   #count(tookMs: number): void {
     this.#adapt(tookMs);
-    if (pagesToMove(this.#connection) >= CHECKPOINT_PAGES * this.#patience) this.#shortenWal();
+    const { walPages, movedPages } = walState(this.#connection);
+    const isDue =
+      walPages - movedPages >= CHECKPOINT_PAGES * this.#patience ||
+      walPages >= TRUNCATE_PAGES * this.#patience;
+    if (isDue) this.#shortenWal();
   }
 
   /** Most is moved while others write; only a WAL that goes on growing makes them wait. */

@@ -30,10 +30,9 @@ export function checkpointPassively(connection: Connection): CheckpointResult {
   return resultOf(connection.readOnce("PRAGMA wal_checkpoint(PASSIVE)"));
 }
 
-/** How many pages of the WAL are still to be moved; nothing is done. Its file may be larger. */
-export function pagesToMove(connection: Connection): number {
-  const { walPages, movedPages } = resultOf(connection.readOnce("PRAGMA wal_checkpoint(NOOP)"));
-  return walPages - movedPages;
+/** How many pages the WAL has, and how many of them were moved; nothing is done. Its file may be larger. */
+export function walState(connection: Connection): CheckpointResult {
+  return resultOf(connection.readOnce("PRAGMA wal_checkpoint(NOOP)"));
 }
 
 /** The size of a database's WAL file in bytes; 0 when there is none. Only asks the file system. */
