@@ -57,12 +57,8 @@ export type {
   MaintenanceScheduleOptions,
   ScheduledMaintenance,
 } from "./retention/schedule.ts";
-export {
-  backupDatabase,
-  type BackupReport,
-  restoreDatabase,
-  type RestoreReport,
-} from "./engine/sqlite/backup.ts";
+export { backupDatabase, type BackupReport } from "./engine/sqlite/backup.ts";
+export { restoreDatabase, type RestoreReport } from "./engine/sqlite/restore.ts";
 export { type ForgetOptions, type ForgetReport, forgetUsage } from "./forget/forget.ts";
 export type { ForgetTarget } from "./retention/forget/target.ts";
 export { recoverDatabase, type RecoverOptions, type RecoverReport } from "./recover/recover.ts";

@@ -9,7 +9,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "bun:test";
-import { restoreDatabase } from "../../src/engine/sqlite/backup.ts";
+import { restoreDatabase } from "../../src/engine/sqlite/restore.ts";
 import { openConnection } from "../../src/engine/sqlite/open.ts";
 import { openUsageDb, type UsageDb } from "../../src/index.ts";
 import type { JobReport } from "../../src/retention/job.ts";

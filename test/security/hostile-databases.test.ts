@@ -6,7 +6,7 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, it } from "bun:test";
 import { copyFileSync, existsSync, readdirSync, readFileSync } from "node:fs";
-import { restoreDatabase } from "../../src/engine/sqlite/backup.ts";
+import { restoreDatabase } from "../../src/engine/sqlite/restore.ts";
 import { EventsDb } from "../../src/ingest/events-db/source.ts";
 import {
   importChanges,

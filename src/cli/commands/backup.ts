@@ -57,7 +57,7 @@ export const restore: Command = {
     ["usagedb restore /mnt/disk/usage.db --yes", "everything since that backup is given up"],
   ],
   run: async ({ args, output, env }) => {
-    const { restoreDatabase } = await import("../../engine/sqlite/backup.ts");
+    const { restoreDatabase } = await import("../../engine/sqlite/restore.ts");
     const database = databasePath(args["db"], env);
     await refuseStrangers(String(args["file"]), database);
     // Everything since the backup is given up.
@@ -77,7 +77,7 @@ export const restore: Command = {
 async function refuseStrangers(backupFile: string, database: string): Promise<void> {
   if (!existsSync(backupFile)) return;
   const { openUntouched } = await import("../../engine/sqlite/open-untouched.ts");
-  const { openForRestore } = await import("../../engine/sqlite/backup.ts");
+  const { openForRestore } = await import("../../engine/sqlite/restore.ts");
   const { readLedgerHead } = await import("../../engine/sqlite/ledger.ts");
   const { APPLICATION_ID, applicationIdOf, ownMigrations, tablesOf } =
     await import("../../store/schema.ts");

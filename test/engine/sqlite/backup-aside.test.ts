@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "bun:test";
 import { backupAside } from "../../../src/engine/sqlite/backup-aside.ts";
-import { backupDatabase, restoreDatabase } from "../../../src/engine/sqlite/backup.ts";
+import { backupDatabase } from "../../../src/engine/sqlite/backup.ts";
+import { restoreDatabase } from "../../../src/engine/sqlite/restore.ts";
 import type { Connection } from "../../../src/engine/sqlite/connection.ts";
 import { openConnection } from "../../../src/engine/sqlite/open.ts";
 import { errorOfAsync } from "../../support/error-of.ts";

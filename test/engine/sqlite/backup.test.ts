@@ -11,7 +11,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { backupDatabase, restoreDatabase } from "../../../src/engine/sqlite/backup.ts";
+import { backupDatabase } from "../../../src/engine/sqlite/backup.ts";
+import { restoreDatabase } from "../../../src/engine/sqlite/restore.ts";
 import { openConnection } from "../../../src/engine/sqlite/open.ts";
 import { errorOf, errorOfAsync } from "../../support/error-of.ts";
 import { tempFolder, type TempFolder } from "../../support/temp-folder.ts";
