@@ -15,8 +15,9 @@ import {
   usedBytes,
 } from "./space.ts";
 
-/** Measured beside a writer: see `prune` in bench/README.md. */
+/** Measured beside writers: see `prune` in bench/README.md. Small rows cost by their number, payloads by their pages. */
 const ROWS_PER_MS = 30;
+const BYTES_PER_MS = 17_000;
 
 interface Sum {
   readonly rows: number;
@@ -61,10 +62,11 @@ export async function estimatePrune(store: UsageStore, now: number): Promise<Job
     ...others(store, now, Math.max(snapshotAgeCutoff, snapshotCutoff)),
   ];
   const rows = sums.reduce((sum, part) => sum + part.rows, 0);
+  const bytes = sums.reduce((sum, part) => sum + part.bytes, 0);
   return {
     rows,
-    bytes: sums.reduce((sum, part) => sum + part.bytes, 0),
-    expectedMs: Math.ceil(rows / ROWS_PER_MS),
+    bytes,
+    expectedMs: Math.ceil(Math.max(rows / ROWS_PER_MS, bytes / BYTES_PER_MS)),
     staysAnswerable:
       "Events by hour, source, type and model, snapshots by day, session and type (v_events, v_snapshots); every report of tokens and costs.",
   };
