@@ -19,6 +19,11 @@ type DoneStep = MigrationReport["steps"][number];
 /** Plans from what is applied now and from what this run has done already. */
 export type Planner = (state: LedgerState, done: readonly DoneStep[]) => Step[];
 
+interface AdmittedPlan {
+  readonly steps: readonly Step[];
+  readonly ledger: readonly AppliedMigration[];
+}
+
 /** Carries plans out, run after run, over one driver. */
 export class PlanRunner {
   readonly #driver: MigrationDriver;
@@ -51,10 +56,12 @@ export class PlanRunner {
     const steps = plan(state, done);
     if (steps.length === 0) return { fromVersion, toVersion: fromVersion, steps: done };
     this.#onEvent({ type: "planned", steps });
-    const guarded = yield* this.#admit(steps, fromVersion);
+    const admitted = yield* this.#planAdmitted(plan, done, state);
+    if (admitted.steps.length === 0)
+      return { fromVersion, toVersion: headOf(admitted.ledger), steps: done };
     try {
       yield* settle(this.#driver.startRun());
-      yield* this.#applyPlans(plan, guarded, state.ledger, done);
+      yield* this.#applyPlans(plan, admitted, done);
     } catch (error) {
       yield* this.#finishFailedRun(error);
       throw error;
@@ -64,19 +71,32 @@ export class PlanRunner {
     return { fromVersion, toVersion: after?.version ?? NO_VERSION, steps: done };
   }
 
-  *#applyPlans(
-    plan: Planner,
-    first: readonly Step[],
-    ledger: readonly AppliedMigration[],
-    done: DoneStep[],
-  ): Task<void> {
-    let steps = first;
-    let versions = ledger.map(({ version }) => version);
-    while (steps.length > 0 && !(yield* this.#applyAll(steps, versions, done))) {
+  *#applyPlans(plan: Planner, first: AdmittedPlan, done: DoneStep[]): Task<void> {
+    let { steps, ledger } = first;
+    const versions = (): Version[] => ledger.map(({ version }) => version);
+    while (steps.length > 0 && !(yield* this.#applyAll(steps, versions(), done))) {
       this.#onEvent({ type: "replanned" });
       const current = yield* readLedgerState(this.#driver);
-      versions = current.ledger.map(({ version }) => version);
-      steps = yield* this.#admit(plan(current, done), headOf(current.ledger));
+      ({ steps, ledger } = yield* this.#planAdmitted(plan, done, current));
+    }
+  }
+
+  /**
+   * A plan that the guard admits, and the ledger that it was made from. What the guard says of a database that another
+   * process migrated meanwhile is not about this plan: rows that its own step was to bring are there already, say.
+   */
+  *#planAdmitted(plan: Planner, done: readonly DoneStep[], first: LedgerState): Task<AdmittedPlan> {
+    for (let state = first; ;) {
+      const { ledger } = state;
+      const steps = plan(state, done);
+      if (steps.length === 0) return { steps, ledger };
+      try {
+        return { steps: yield* this.#admit(steps, headOf(ledger)), ledger };
+      } catch (error) {
+        state = yield* readLedgerState(this.#driver);
+        if (isSameLedger(state.ledger, ledger)) throw error;
+        this.#onEvent({ type: "replanned" });
+      }
     }
   }
 
@@ -156,6 +176,16 @@ export class PlanRunner {
       throw failure;
     }
   }
+}
+
+function isSameLedger(
+  left: readonly AppliedMigration[],
+  right: readonly AppliedMigration[],
+): boolean {
+  return (
+    left.length === right.length &&
+    left.every(({ version }, index) => version === right[index]?.version)
+  );
 }
 
 /** Ascending; a version above all others, which is the usual one, needs no sorting. */

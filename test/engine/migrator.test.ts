@@ -202,6 +202,26 @@ describe("processes that migrate at the same time", () => {
     },
   );
 
+  it("are not refused for rows that another one's migration brought while the plan was looked at", () => {
+    using folder = tempFolder();
+    using first = openConnection(folder.at("x.db"));
+    using second = openConnection(folder.at("x.db"));
+    const ups = ["CREATE TABLE a (x PRIMARY KEY); INSERT INTO a VALUES (1)"];
+    let looks = 0;
+    const migrator = createMigrator({
+      driver: createSqliteDriver(first),
+      source: listOf(...ups),
+      guard: () => {
+        looks++;
+        migratorOver(second, listOf(...ups)).up();
+        throw new Error("a row is there already");
+      },
+    });
+    expect(migrator.up()).toEqual({ fromVersion: 0, toVersion: 1, steps: [] });
+    expect(looks).toBe(1);
+    expect(column(first, "SELECT x FROM a")).toEqual([1]);
+  });
+
   it("share the work when one is overtaken in the middle", () => {
     using folder = tempFolder();
     using first = openConnection(folder.at("x.db"));

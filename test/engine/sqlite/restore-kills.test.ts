@@ -9,7 +9,7 @@ import { type TempFolder, tempFolder } from "../../support/temp-folder.ts";
 const ROWS = 60;
 const SUFFIXES = ["", "-wal", "-shm"];
 
-const RESTORE = `import { restoreDatabase } from "${import.meta.dir}/../../../src/engine/sqlite/backup.ts";
+const RESTORE = `import { restoreDatabase } from "${import.meta.dir}/../../../src/engine/sqlite/restore.ts";
 await restoreDatabase(process.argv[1], process.argv[2]);`;
 
 /** Rows of 600 bytes that all say the same. */
